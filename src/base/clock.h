@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC
+ * The monotonic clock: for durations and deadlines. */
+#ifndef EXEDRA_CLOCK_H
+#define EXEDRA_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds since some fixed moment; never goes back. */
+int64_t clock_ms(void);
+/* The same in microseconds. */
+int64_t clock_us(void);
+/* Milliseconds left until a deadline on clock_ms(), for poll(2): 0 when it has passed, at most a day. */
+int clock_left_ms(int64_t deadline_ms);
+
+#endif

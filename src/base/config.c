@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum kind { TEXT, NUMBER, OCTAL, SWITCH, LEVEL };
+
+static const char *const kind_names[] = {"text", "number", "octal", "on/off", "level"};
+
+struct setting {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+	const char *preset; /* NULL: unset */
+	int least, most;
+	const char *description;
+};
+
+#define AT(member) offsetof(struct config, member)
+
+static const struct setting settings[] = {
+	{"listen", TEXT, AT(listen), "/run/exedra/exedra.sock", 0, 0, "Where the web server finds us: a path, or a loopback address and port."},
+	{"socket.mode", OCTAL, AT(socket_mode), "0660", 0, 0777, "Permissions of the socket."},
+	{"processes", NUMBER, AT(processes), "0", 0, 256, "Worker processes; 0 is one a core."},
+	{"threads", NUMBER, AT(threads), "1024", 8, 16384, "Requests a worker answers at the same time; streams hold at most 7/8 of them."},
+	{"drain", NUMBER, AT(drain_s), "30", 10, 3600, "Seconds that requests have to finish when a worker ends."},
+	{"body.timeout", NUMBER, AT(body_timeout_s), "30", 1, 3600, "Seconds without a byte after which a request, or a client that does not read, is given up."},
+	{"stream.keepalive", NUMBER, AT(keepalive_s), "15", 1, 600, "Seconds of a model's silence after which a stream sends a sign of life."},
+	{"db.url", TEXT, AT(db_url), "dbname=exedra", 0, 0, "libpq connection string or URI of the database."},
+	{"db.pool", NUMBER, AT(db_pool), "4", 1, 100, "Database connections of a worker process."},
+	{"db.prepare", SWITCH, AT(db_prepare), "on", 0, 0, "Prepared statements; off behind a pooler in transaction mode."},
+	{"db.timeout", NUMBER, AT(db_timeout_s), "30", 1, 3600, "Seconds after which a statement is given up."},
+	{"log.level", LEVEL, AT(log_level), "info", 0, 0, "error, warning, info or debug."},
+	{"llm.url", TEXT, AT(llm_url), NULL, 0, 0, "Base URL of an OpenAI-compatible provider, with its /v1; unset: answers quote documents."},
+	{"llm.key", TEXT, AT(llm_key), NULL, 0, 0, "Its API key."},
+	{"llm.model", TEXT, AT(llm_model), NULL, 0, 0, "The model to ask when a workspace names none."},
+	{"llm.context", NUMBER, AT(llm_context_tokens), "8192", 512, 16777216, "Tokens of the model's context window."},
+	{"llm.timeout.connect", NUMBER, AT(llm_connect_timeout_s), "5", 1, 600, "Seconds to connect to the provider."},
+	{"llm.timeout.first", NUMBER, AT(llm_first_timeout_s), "60", 1, 3600, "Seconds until the provider's first byte."},
+	{"llm.timeout.idle", NUMBER, AT(llm_idle_timeout_s), "30", 1, 3600, "Seconds of silence between two of its bytes."},
+	{"chunk.size", NUMBER, AT(chunk_chars), "1000", 100, 8000, "Characters of a passage at most."},
+	{"chunk.overlap", NUMBER, AT(chunk_overlap), "20", 0, 1000, "Characters that two neighbouring passages share at most."},
+	{"cors.origins", TEXT, AT(cors_origins), "*", 0, 0, "Web origins whose pages may call the API, separated by spaces; * is all."},
+};
+
+enum { N_SETTINGS = sizeof(settings) / sizeof(settings[0]) };
+
+static char *text_of(struct config *config, const struct setting *s)
+{
+	char *text;
+
+	memcpy(&text, (char *)config + s->offset, sizeof(text));
+	return text;
+}
+
+static int set_text(struct config *config, const struct setting *s, const char *value)
+{
+	char *copy = value == NULL || *value == '\0' ? NULL : strdup(value);
+
+	if (value != NULL && *value != '\0' && copy == NULL)
+		return -1;
+	free(text_of(config, s));
+	memcpy((char *)config + s->offset, &copy, sizeof(copy));
+	return 0;
+}
+
+static int set_number(struct config *config, const struct setting *s, const char *value)
+{
+	char *end;
+	long number;
+	int small;
+
+	errno = 0;
+	number = strtol(value, &end, s->kind == OCTAL ? 8 : 10);
+	if (!isdigit((unsigned char)*value) || *end != '\0' || errno != 0 || number < s->least || number > s->most)
+		return -1;
+	small = (int)number;
+	memcpy((char *)config + s->offset, &small, sizeof(small));
+	return 0;
+}
+
+static int set_level(struct config *config, const struct setting *s, const char *value)
+{
+	static const char *const names[] = {"error", "warning", "info", "debug"};
+	int i;
+
+	for (i = 0; i < 4; i++)
+		if (strcmp(value, names[i]) == 0) {
+			memcpy((char *)config + s->offset, &i, sizeof(i));
+			return 0;
+		}
+	return -1;
+}
+
+static int set_switch(struct config *config, const struct setting *s, const char *value)
+{
+	bool on = strcmp(value, "on") == 0;
+
+	if (!on && strcmp(value, "off") != 0)
+		return -1;
+	memcpy((char *)config + s->offset, &on, sizeof(on));
+	return 0;
+}
+
+static int set(struct config *config, const struct setting *s, const char *value)
+{
+	switch (s->kind) {
+	case TEXT:
+		return set_text(config, s, value);
+	case NUMBER:
+	case OCTAL:
+		return set_number(config, s, value);
+	case SWITCH:
+		return set_switch(config, s, value);
+	case LEVEL:
+		return set_level(config, s, value);
+	}
+	return -1;
+}
+
+static const struct setting *find(const char *name)
+{
+	int i;
+
+	for (i = 0; i < N_SETTINGS; i++)
+		if (strcmp(settings[i].name, name) == 0)
+			return &settings[i];
+	return NULL;
+}
+
+/* What a value should have been, for the message. */
+static void explain(const struct setting *s, const char *where, char *problem, size_t room)
+{
+	if (s->kind == NUMBER)
+		snprintf(problem, room, "%s: %s takes a whole number from %d to %d.", where, s->name, s->least, s->most);
+	else if (s->kind == OCTAL)
+		snprintf(problem, room, "%s: %s takes octal permissions such as 0660.", where, s->name);
+	else if (s->kind == SWITCH)
+		snprintf(problem, room, "%s: %s is on or off.", where, s->name);
+	else
+		snprintf(problem, room, "%s: %s is error, warning, info or debug.", where, s->name);
+}
+
+static char *trim(char *text)
+{
+	char *end;
+
+	while (isspace((unsigned char)*text))
+		text++;
+	end = text + strlen(text);
+	while (end > text && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	return text;
+}
+
+static int read_line(struct config *config, char *line, const char *where, char *problem, size_t room)
+{
+	const struct setting *s;
+	char *equals, *name;
+
+	line = trim(line);
+	if (*line == '\0' || *line == '#')
+		return 0;
+	equals = strchr(line, '=');
+	if (equals == NULL) {
+		snprintf(problem, room, "%s: a line is `name = value`, or a comment after #.", where);
+		return -1;
+	}
+	*equals = '\0';
+	name = trim(line);
+	s = find(name);
+	if (s == NULL) {
+		snprintf(problem, room, "%s: there is no setting %s.", where, name);
+		return -1;
+	}
+	if (set(config, s, trim(equals + 1)) < 0) {
+		explain(s, where, problem, room);
+		return -1;
+	}
+	return 0;
+}
+
+static int read_file(struct config *config, const char *path, char *problem, size_t room)
+{
+	FILE *file = fopen(path, "re");
+	char line[4096], where[600];
+	int no = 0, result = 0;
+
+	if (file == NULL) {
+		snprintf(problem, room, "%s: %s.", path, strerror(errno));
+		return -1;
+	}
+	while (result == 0 && fgets(line, sizeof(line), file) != NULL) {
+		snprintf(where, sizeof(where), "%s:%d", path, ++no);
+		if (strchr(line, '\n') == NULL && !feof(file)) {
+			snprintf(problem, room, "%s: the line is longer than %zu bytes.", where, sizeof(line) - 2);
+			result = -1;
+		} else {
+			result = read_line(config, line, where, problem, room);
+		}
+	}
+	fclose(file);
+	return result;
+}
+
+/* EXEDRA_SET_DB_URL names db.url: upper case, dots as underscores. */
+static const struct setting *find_variable(const char *variable, size_t len)
+{
+	int i;
+	size_t at;
+
+	for (i = 0; i < N_SETTINGS; i++) {
+		const char *name = settings[i].name;
+
+		for (at = 0; at < len && name[at] != '\0'; at++)
+			if (variable[at] != (name[at] == '.' ? '_' : toupper((unsigned char)name[at])))
+				break;
+		if (at == len && name[at] == '\0')
+			return &settings[i];
+	}
+	return NULL;
+}
+
+static int read_environment(struct config *config, char *problem, size_t room)
+{
+	static const char prefix[] = "EXEDRA_SET_";
+	char **entry, where[200];
+
+	for (entry = environ; *entry != NULL; entry++) {
+		const char *name = *entry, *equals = strchr(name, '=');
+		const struct setting *s;
+
+		if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 || equals == NULL)
+			continue;
+		snprintf(where, sizeof(where), "environment %.*s", (int)(equals - name), name);
+		s = find_variable(name + sizeof(prefix) - 1, (size_t)(equals - name) - (sizeof(prefix) - 1));
+		if (s == NULL) {
+			snprintf(problem, room, "%s: there is no such setting.", where);
+			return -1;
+		}
+		if (set(config, s, equals + 1) < 0) {
+			explain(s, where, problem, room);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+struct config *config_read(const char *path, char *problem, size_t room)
+{
+	struct config *config = calloc(1, sizeof(*config));
+	int i;
+
+	if (config == NULL) {
+		snprintf(problem, room, "Out of memory.");
+		return NULL;
+	}
+	for (i = 0; i < N_SETTINGS; i++)
+		if (settings[i].preset != NULL && set(config, &settings[i], settings[i].preset) < 0)
+			abort(); /* the table contradicts itself */
+	if ((path != NULL && read_file(config, path, problem, room) < 0) || read_environment(config, problem, room) < 0) {
+		config_free(config);
+		return NULL;
+	}
+	if (config->processes == 0) {
+		long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+		config->processes = cores < 1 ? 1 : cores > 256 ? 256 : (int)cores;
+	}
+	return config;
+}
+
+void config_free(struct config *config)
+{
+	int i;
+
+	if (config == NULL)
+		return;
+	for (i = 0; i < N_SETTINGS; i++)
+		if (settings[i].kind == TEXT)
+			free(text_of(config, &settings[i]));
+	free(config);
+}
+
+const struct setting_text *config_list(void)
+{
+	static struct setting_text list[N_SETTINGS + 1];
+	int i;
+
+	for (i = 0; i < N_SETTINGS; i++)
+		list[i] = (struct setting_text){settings[i].name, kind_names[settings[i].kind], settings[i].preset,
+			settings[i].description};
+	return list;
+}

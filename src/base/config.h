@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC
+ * Settings: a flat file of `name = value` lines, then the environment (EXEDRA_SET_DB_URL sets db.url).  One table
+ * names them all; exedra.conf(5) is checked against it. */
+#ifndef EXEDRA_CONFIG_H
+#define EXEDRA_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/log.h"
+
+struct config {
+	const char *listen;
+	int socket_mode;
+	int processes;
+	int threads;
+	int drain_s;
+	int body_timeout_s;
+	int keepalive_s;
+
+	const char *db_url;
+	int db_pool;
+	bool db_prepare;
+	int db_timeout_s;
+
+	int log_level; /* enum log_level */
+
+	const char *llm_url; /* NULL: no model; the quote provider answers */
+	const char *llm_key;
+	const char *llm_model;
+	int llm_context_tokens;
+	int llm_connect_timeout_s;
+	int llm_first_timeout_s;
+	int llm_idle_timeout_s;
+
+	int chunk_chars;
+	int chunk_overlap;
+
+	const char *cors_origins; /* "*" or a list separated by spaces */
+};
+
+/* Read the file (NULL: none) and the environment.  Returns a config that lives until config_free(), or NULL with a
+ * sentence in `problem` that names the line or variable. */
+struct config *config_read(const char *path, char *problem, size_t room);
+void config_free(struct config *);
+
+/* Walk over all settings, for the manual's check: name, kind, default, one line of description.  NULL ends. */
+struct setting_text {
+	const char *name, *kind, *preset, *description;
+};
+const struct setting_text *config_list(void);
+
+#endif

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/http.h"
+
+#include <ctype.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <curl/curl.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { MAX_IDLE_LINES = 64, MAX_RETRY_AFTER_S = 3600 };
+
+/* A handle in a multi of its own: the multi keeps its connections warm between calls. */
+struct line {
+	CURLM *multi;
+	CURL *easy;
+	struct line *next;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct line *idle;
+	int n_idle;
+} lines = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* One call under way. */
+struct exchange {
+	struct http_call *call;
+	int64_t quiet_since_ms; /* when the last byte came, or the call began */
+	int64_t signal_ms;      /* when to call silence() */
+	bool stopped;
+	CURL *easy;
+};
+
+int http_start(void)
+{
+	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -1;
+}
+
+static void line_free(struct line *line)
+{
+	if (line->easy != NULL)
+		curl_easy_cleanup(line->easy);
+	if (line->multi != NULL)
+		curl_multi_cleanup(line->multi);
+	free(line);
+}
+
+void http_stop(void)
+{
+	struct line *line;
+
+	pthread_mutex_lock(&lines.lock);
+	while ((line = lines.idle) != NULL) {
+		lines.idle = line->next;
+		line_free(line);
+	}
+	lines.n_idle = 0;
+	pthread_mutex_unlock(&lines.lock);
+}
+
+static struct line *line_take(void)
+{
+	struct line *line;
+
+	pthread_mutex_lock(&lines.lock);
+	line = lines.idle;
+	if (line != NULL) {
+		lines.idle = line->next;
+		lines.n_idle--;
+	}
+	pthread_mutex_unlock(&lines.lock);
+	if (line != NULL || (line = calloc(1, sizeof(*line))) == NULL)
+		return line;
+	line->multi = curl_multi_init();
+	line->easy = curl_easy_init();
+	if (line->multi != NULL && line->easy != NULL)
+		return line;
+	line_free(line);
+	return NULL;
+}
+
+static void line_give(struct line *line, bool keep)
+{
+	if (keep) {
+		curl_easy_reset(line->easy);
+		pthread_mutex_lock(&lines.lock);
+		keep = lines.n_idle < MAX_IDLE_LINES;
+		if (keep) {
+			line->next = lines.idle;
+			lines.idle = line;
+			lines.n_idle++;
+		}
+		pthread_mutex_unlock(&lines.lock);
+	}
+	if (!keep)
+		line_free(line);
+}
+
+static void note_type(struct http_call *call, const char *value, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && i < sizeof(call->type) - 1 && value[i] != ';' && value[i] != '\r' && value[i] != '\n'; i++)
+		call->type[i] = (char)tolower((unsigned char)value[i]);
+	while (i > 0 && call->type[i - 1] == ' ')
+		i--;
+	call->type[i] = '\0';
+}
+
+/* Seconds, or an HTTP date; anything else is not said. */
+static int parse_retry_after(const char *value, size_t len)
+{
+	char text[64];
+	long long seconds;
+	char *end;
+
+	snprintf(text, sizeof(text), "%.*s", (int)(len < sizeof(text) ? len : sizeof(text) - 1), value);
+	seconds = strtoll(text, &end, 10);
+	if (end == text) {
+		time_t when = curl_getdate(text, NULL);
+
+		if (when == -1)
+			return 0;
+		seconds = when - time(NULL);
+	} else if (*end != '\0' && !isspace((unsigned char)*end)) {
+		return 0;
+	}
+	return seconds < 0 ? 0 : seconds > MAX_RETRY_AFTER_S ? MAX_RETRY_AFTER_S : (int)seconds;
+}
+
+static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct exchange *exchange = arg;
+	size_t len = size * n, value;
+
+	exchange->quiet_since_ms = clock_ms();
+	if (len > 5 && strncasecmp(bytes, "HTTP/", 5) == 0) { /* a new head: what an interim one said is void */
+		exchange->call->type[0] = '\0';
+		exchange->call->retry_after_s = 0;
+	}
+	for (value = 0; value < len && bytes[value] != ':'; value++)
+		;
+	if (value == len)
+		return len;
+	for (value++; value < len && bytes[value] == ' '; value++)
+		;
+	if (strncasecmp(bytes, "content-type:", 13) == 0)
+		note_type(exchange->call, bytes + value, len - value);
+	else if (strncasecmp(bytes, "retry-after:", 12) == 0)
+		exchange->call->retry_after_s = parse_retry_after(bytes + value, len - value);
+	return len;
+}
+
+static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct exchange *exchange = arg;
+	struct http_call *call = exchange->call;
+
+	exchange->quiet_since_ms = clock_ms();
+	exchange->signal_ms = exchange->quiet_since_ms + call->silence_s * 1000;
+	if (!call->any_data) {
+		long code = 0;
+
+		call->any_data = true;
+		curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &code);
+		call->status = (int)code; /* known to `data` from its first call on */
+	}
+	if (call->data(call->arg, bytes, size * n) != 0) {
+		exchange->stopped = true;
+		return 0;
+	}
+	return size * n;
+}
+
+static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *headers)
+{
+	struct http_call *call = exchange->call;
+
+	curl_easy_setopt(easy, CURLOPT_URL, call->url);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* HTTP_PROXY in a CGI environment is the client's word */
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)call->connect_timeout_s);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "exedra");
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, ""); /* what comes compressed unasked is decoded, not passed on */
+	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
+	if (call->body != NULL) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
+	}
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
+}
+
+/* Wait until something stirs; false when the call must end now (its end is noted). */
+static bool wait_for_more(struct task *task, struct exchange *exchange, struct line *line)
+{
+	struct http_call *call = exchange->call;
+	struct curl_waitfd client = {.fd = task->gone_fd, .events = CURL_WAIT_POLLIN};
+	long code = 0;
+	int limit_s, wait_ms;
+	int64_t now;
+
+	curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);
+	limit_s = code == 0 ? call->first_timeout_s : call->idle_timeout_s;
+	now = clock_ms();
+	if (now - exchange->quiet_since_ms >= (int64_t)limit_s * 1000) {
+		call->end = code == 0 ? HTTP_FIRST_TIMEOUT : HTTP_IDLE_TIMEOUT;
+		return false;
+	}
+	if (call->silence != NULL && now >= exchange->signal_ms) {
+		exchange->signal_ms = now + call->silence_s * 1000;
+		if (call->silence(call->arg) != 0) {
+			call->end = HTTP_CLIENT_GONE;
+			return false;
+		}
+	}
+	wait_ms = clock_left_ms(exchange->quiet_since_ms + (int64_t)limit_s * 1000);
+	if (call->silence != NULL && clock_left_ms(exchange->signal_ms) < wait_ms)
+		wait_ms = clock_left_ms(exchange->signal_ms);
+	curl_multi_poll(line->multi, &client, task->gone_fd < 0 || call->gone == NULL ? 0 : 1, wait_ms + 1, NULL);
+	if (client.revents != 0 && call->gone(call->arg)) {
+		call->end = HTTP_CLIENT_GONE;
+		return false;
+	}
+	return true;
+}
+
+static enum http_end end_of(CURLcode code, const struct exchange *exchange)
+{
+	if (exchange->stopped)
+		return HTTP_STOPPED;
+	switch (code) {
+	case CURLE_OK:
+		return HTTP_DONE;
+	case CURLE_OPERATION_TIMEDOUT:
+		return HTTP_CONNECT_TIMEOUT;
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return HTTP_UNREACHABLE;
+	default:
+		return HTTP_BROKEN;
+	}
+}
+
+static void drive(struct task *task, struct exchange *exchange, struct line *line)
+{
+	int running = 1, left;
+	CURLMsg *message;
+
+	for (;;) {
+		if (curl_multi_perform(line->multi, &running) != CURLM_OK) {
+			exchange->call->end = HTTP_BROKEN;
+			return;
+		}
+		if (running == 0)
+			break;
+		if (!wait_for_more(task, exchange, line))
+			return;
+	}
+	exchange->call->end = HTTP_BROKEN;
+	while ((message = curl_multi_info_read(line->multi, &left)) != NULL)
+		if (message->msg == CURLMSG_DONE)
+			exchange->call->end = end_of(message->data.result, exchange);
+}
+
+static void free_headers(void *headers)
+{
+	curl_slist_free_all(headers);
+}
+
+void http_run(struct task *task, struct http_call *call)
+{
+	struct exchange exchange = {.call = call, .quiet_since_ms = clock_ms()};
+	struct curl_slist *headers = NULL, *more;
+	struct line *line = line_take();
+	long code = 0;
+	int i;
+
+	call->end = HTTP_BROKEN;
+	if (line == NULL)
+		arena_exhausted(task->arena);
+	for (i = 0; call->headers[i] != NULL; i++, headers = more)
+		if ((more = curl_slist_append(headers, call->headers[i])) == NULL)
+			break;
+	arena_later(task->arena, free_headers, headers);
+	exchange.signal_ms = exchange.quiet_since_ms + call->silence_s * 1000;
+	exchange.easy = line->easy;
+	set_up(line->easy, &exchange, headers);
+	if (curl_multi_add_handle(line->multi, line->easy) == CURLM_OK) {
+		drive(task, &exchange, line);
+		curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);
+		call->status = (int)code;
+		curl_multi_remove_handle(line->multi, line->easy);
+	}
+	line_give(line, call->end == HTTP_DONE);
+}

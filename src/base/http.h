@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC
+ * Calls to other servers, by libcurl: blocking for the caller, but awake to silence and to a client that goes. */
+#ifndef EXEDRA_HTTP_H
+#define EXEDRA_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/task.h"
+
+/* How a call ended. */
+enum http_end {
+	HTTP_DONE,           /* the whole answer has come */
+	HTTP_STOPPED,        /* a callback said stop */
+	HTTP_CLIENT_GONE,    /* nobody waits for it any more */
+	HTTP_UNREACHABLE,    /* no connection, no name, no TLS */
+	HTTP_CONNECT_TIMEOUT,
+	HTTP_FIRST_TIMEOUT,  /* connected, but no answer */
+	HTTP_IDLE_TIMEOUT,   /* silent in the middle */
+	HTTP_BROKEN,         /* reset, cut, or no HTTP */
+};
+
+struct http_call {
+	const char *url;
+	const char *const *headers; /* NULL at the end */
+	const char *body;           /* POST; NULL: GET */
+	size_t body_len;
+	int connect_timeout_s, first_timeout_s, idle_timeout_s;
+	int silence_s;              /* call `silence` after so many quiet seconds, again and again */
+
+	/* Each returns 0 to go on and -1 to stop.  `data` may be called many times; `silence` and `gone` may be NULL. */
+	int (*data)(void *arg, const char *bytes, size_t len);
+	int (*silence)(void *arg);
+	bool (*gone)(void *arg);    /* asked when the task's gone_fd stirs */
+	void *arg;
+
+	/* What came. */
+	enum http_end end;
+	int status;                 /* 0 = no answer */
+	char type[64];              /* content type, lower case, without parameters */
+	int retry_after_s;          /* 0 = not said, or nonsense */
+	bool any_data;
+};
+
+/* In the master, before the first fork; -1 when libcurl does not work here. */
+int http_start(void);
+/* In a worker that ends: close what is kept open. */
+void http_stop(void);
+/* Make the call; everything that came of it is in *call.  Redirects are not followed, no proxy is used. */
+void http_run(struct task *, struct http_call *);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC
+ * JSON from strangers.  json-c accepts too much (single-quoted keys, invalid UTF-8, capped integers, embedded
+ * NUL), so every text is checked here first and only then given to it. */
+#ifndef EXEDRA_JSON_H
+#define EXEDRA_JSON_H
+
+#include <json-c/json.h>
+
+#include "base/task.h"
+
+enum {
+	JSON_MAX_DEPTH = 32,     /* arrays and objects inside each other */
+	JSON_MAX_KEYS = 10000,   /* members, over the whole text */
+	JSON_MAX_NUMBER = 400,   /* characters of a number: DBL_MIN written out has 330 */
+};
+
+struct json_fault {
+	const char *code; /* json_syntax, json_utf8, json_depth, json_keys, json_number, json_nul, json_duplicate_key */
+	size_t at;        /* offset in bytes */
+	char what[120];   /* a sentence without its full stop: "unexpected character" */
+};
+
+/* Is it exactly one JSON value (RFC 8259, UTF-8) within the limits?  Refuses besides: escapes that make a NUL
+ * or a lone surrogate, integers (no fraction, no exponent) outside int64, two equal keys in one object (compared
+ * unescaped).  White space may surround it.  Returns 0, or -1 with *fault filled. */
+int json_check(struct arena *, const char *text, size_t len, struct json_fault *fault);
+
+/* Check, then parse.  The object belongs to the task's arena.  On failure NULL, with a 400 in the task whose
+ * message says what was wrong and at which byte. */
+struct json_object *json_read(struct task *, const char *text, size_t len);
+
+#endif

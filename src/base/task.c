@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC
+ * The failure of a task: noted here, dressed and sent elsewhere. */
+#include "base/task.h"
+
+#include <string.h>
+
+static void
+note(struct task *task, int status, const char *code, const char *field, const char *format, va_list args)
+{
+	struct failure *failure = &task->failure;
+
+	if (failure->status != 0)
+		return;
+	failure->message = arena_vprintf(task->arena, format, args);
+	failure->field = arena_strdup(task->arena, field);
+	failure->code = code;
+	failure->status = status;
+}
+
+int
+fail(struct task *task, int status, const char *code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	note(task, status, code, NULL, format, args);
+	va_end(args);
+	return -1;
+}
+
+int
+fail_field(struct task *task, int status, const char *code, const char *field, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	note(task, status, code, field, format, args);
+	va_end(args);
+	return -1;
+}
+
+void
+fail_clear(struct task *task)
+{
+	memset(&task->failure, 0, sizeof task->failure);
+}

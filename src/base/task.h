@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC
+ * A task is one piece of work on its way through the floors: a request, a job, an administrator's command.
+ * It carries the memory, the failure and the identity, so that lower floors need to know nothing of a web. */
+#ifndef EXEDRA_TASK_H
+#define EXEDRA_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+/* Least roles, as rows of the route table name them and as exedra.enter() compares them (sql/function/enter.sql).
+ * 0 is nobody: a row that forgets to say who may is shut. */
+enum role { NOBODY = 0, ANYONE = 1, MEMBER = 10, MANAGER = 20, ADMIN = 30 };
+
+/* Why the task cannot go on.  Set once, by fail(); who answers (a dialect's error form) dresses it. */
+struct failure {
+	int status;          /* HTTP status; 0 = no failure */
+	const char *code;    /* noun_reason, stable, listed in exedra-api(7) */
+	const char *message; /* for the caller's eyes: no SQL, path, errno, secret */
+	const char *field;   /* the field or parameter that was wrong, or NULL */
+	int retry_after_s;   /* 0 = not said */
+};
+
+/* How the task's transactions begin, and for whom (store/db.h). */
+enum entry {
+	ENTER_NOTHING,   /* no tenant: directory functions only */
+	ENTER_BY_KEY,    /* exedra.enter(): the holder of a key */
+	ENTER_BY_TICKET, /* exedra.resume(): the worker that opened a chat; the key may be gone by now */
+};
+
+struct identity {
+	enum entry entry;
+	unsigned char key_hash[32]; /* by key: sha256 of its text */
+	enum role least;            /* by key: what the caller must at least be */
+	bool read_only;             /* by key: whether the transactions may write nothing */
+	const char *tenant_name;    /* by key: the tenant that the web server named (EXEDRA_TENANT), or NULL */
+	const char *chat_id;        /* by ticket */
+	const char *ticket;         /* by ticket: a uuid */
+	/* Found by exedra.enter(), known after the first transaction. */
+	int64_t tenant_id;          /* 0 = not yet known */
+	int64_t account_id;         /* 0 = a tenant's own key */
+	enum role role;
+};
+
+struct task {
+	struct arena *arena;
+	const char *id; /* request id: in every log line and answer */
+	struct failure failure;
+	struct identity identity;
+	int gone_fd;    /* readable or hung up when nobody waits for the answer any more; -1 = cannot tell */
+	void *held;     /* a database connection in use, for store/db.c only */
+};
+
+/* Note why the task fails; always returns -1, so it can be returned.  The first reason stays: later ones are
+ * consequences.  `code` must outlive the task (a literal). */
+int fail(struct task *, int status, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The same, naming the offending field. */
+int fail_field(struct task *, int status, const char *code, const char *field, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+/* Forget a failure that has been dealt with. */
+void fail_clear(struct task *);
+
+#endif
