@@ -1,0 +1,3 @@
+-- $1 text: tenant.  Returns id, the key's end, account, role, label, since when, until when, since when suspended.
+SELECT k.id, k.hint, k.account, k.role, k.label, exedra.iso(k.created_at), exedra.iso(k.expires_at), exedra.iso(k.suspended_at)
+  FROM exedra.list_keys($1::text) k;

@@ -1,0 +1,2 @@
+-- The schema itself, when it is not there.
+CREATE SCHEMA IF NOT EXISTS exedra;

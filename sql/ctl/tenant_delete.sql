@@ -1,0 +1,2 @@
+-- $1 text: name.
+SELECT exedra.delete_tenant($1::text);

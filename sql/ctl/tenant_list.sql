@@ -1,0 +1,2 @@
+-- All tenants: name, since when, since when suspended.
+SELECT t.name, exedra.iso(t.created_at), exedra.iso(t.suspended_at) FROM exedra.tenant t ORDER BY t.name;

@@ -1,0 +1,2 @@
+-- $1 text: name.
+SELECT exedra.resume_tenant($1::text);

@@ -1,0 +1,59 @@
+-- How a transaction begins: by key (enter) or by the ticket of an open chat (resume).  Each is the first
+-- statement of its transaction and raises when the work may not go on; the statements behind it then never run.
+-- SQLSTATE class EX carries an HTTP status: EX401, EX403, EX503 ...; the message is the stable error code.
+
+CREATE OR REPLACE FUNCTION exedra.check_version(program int) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM exedra.schema_version v WHERE program BETWEEN v.oldest_program AND v.version) THEN
+        RAISE EXCEPTION 'schema_version' USING ERRCODE = 'EX503',
+            DETAIL = (SELECT format('The database has schema version %s and serves programs from %s on; this program needs %s.',
+                                    v.version, v.oldest_program, program) FROM exedra.schema_version v);
+    END IF;
+END $$;
+COMMENT ON FUNCTION exedra.check_version(int) IS 'Raise EX503 unless a program built for this schema version may run on the database.';
+
+CREATE OR REPLACE FUNCTION exedra.enter(key_hash bytea, least_role int, read_only boolean, program int, tenant text,
+                                        OUT tenant_id bigint, OUT account_id bigint, OUT role int)
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    fits boolean;
+    holder text;
+BEGIN
+    SELECT c.tenant_id, c.account_id, c.role, t.name, program BETWEEN v.oldest_program AND v.version
+      INTO enter.tenant_id, enter.account_id, enter.role, holder, fits
+      FROM exedra.credential c
+      JOIN exedra.tenant t ON t.id = c.tenant_id
+      LEFT JOIN exedra.schema_version v ON v.one
+     WHERE c.hash = key_hash
+       AND c.suspended_at IS NULL AND t.suspended_at IS NULL
+       AND (c.expires_at IS NULL OR c.expires_at > now());
+    IF NOT FOUND OR holder <> enter.tenant THEN
+        PERFORM exedra.check_version(program);
+        RAISE EXCEPTION 'key_unknown' USING ERRCODE = 'EX401';
+    ELSIF fits IS NOT TRUE THEN
+        PERFORM exedra.check_version(program);
+    ELSIF enter.role < least_role THEN
+        RAISE EXCEPTION 'role_too_low' USING ERRCODE = 'EX403';
+    END IF;
+    PERFORM set_config('exedra.tenant_id', enter.tenant_id::text, true),
+            set_config('exedra.account_id', coalesce(enter.account_id::text, ''), true),
+            set_config('exedra.role', enter.role::text, true),
+            CASE WHEN read_only THEN set_config('transaction_read_only', 'on', true) END;
+END $$;
+ALTER FUNCTION exedra.enter(bytea, int, boolean, int, text) SET search_path = pg_catalog;
+COMMENT ON FUNCTION exedra.enter(bytea, int, boolean, int, text) IS 'Begin a transaction for the holder of a key: tenant, account and role, or EX401, EX403, EX503.';
+
+CREATE OR REPLACE FUNCTION exedra.resume(tenant_id bigint, chat_id bigint, ticket uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('exedra.tenant_id', resume.tenant_id::text, true),
+            set_config('exedra.account_id', '', true),
+            set_config('exedra.role', '30', true);
+    PERFORM FROM exedra.chat c
+      WHERE c.tenant_id = resume.tenant_id AND c.id = resume.chat_id AND c.ticket = resume.ticket AND c.state = 'open';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'chat_gone' USING ERRCODE = 'EX410';
+    END IF;
+END $$;
+COMMENT ON FUNCTION exedra.resume(bigint, bigint, uuid) IS 'Begin a transaction for the worker that opened a chat: its ticket is the proof, for the key may be gone by now.';

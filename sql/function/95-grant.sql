@@ -1,0 +1,24 @@
+-- What nobody gets by default.  exedractl grants the runtime role its share after this (sql/grant/runtime.sql).
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA exedra FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA exedra FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION exedra.grant_runtime(role text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    tenant_table text;
+BEGIN
+    EXECUTE format('GRANT USAGE ON SCHEMA exedra TO %I', role);
+    FOR tenant_table IN SELECT tablename FROM pg_catalog.pg_policies
+                         WHERE schemaname = 'exedra' AND policyname = 'tenant' LOOP
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON exedra.%I TO %I', tenant_table, role);
+    END LOOP;
+    EXECUTE format('REVOKE UPDATE, DELETE ON exedra.usage FROM %I', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION exedra.tenant_id(), exedra.account_id(), exedra.sees_all(),
+        exedra.check_version(int), exedra.enter(bytea, int, boolean, int, text), exedra.resume(bigint, bigint, uuid),
+        exedra.iso(timestamptz), exedra.epoch(timestamptz), exedra.json_extend(json, text), exedra.json_list(json[]),
+        exedra.json_workspace(exedra.workspace), exedra.json_document(exedra.document),
+        exedra.json_file(exedra.document, boolean), exedra.chunk_text(exedra.document, text),
+        exedra.json_workspace_document(exedra.workspace_document, exedra.document),
+        exedra.json_source(exedra.document, uuid, text, double precision), exedra.json_history(exedra.chat) TO %I', role);
+END $$;
+COMMENT ON FUNCTION exedra.grant_runtime(text) IS 'Give a role what the workers need, and no more: no directory table, no administrator''s function.';
+REVOKE ALL ON FUNCTION exedra.grant_runtime(text) FROM PUBLIC;

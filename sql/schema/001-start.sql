@@ -1,0 +1,284 @@
+-- The first schema.  Two kinds of table live here.
+--
+-- Directory tables say which tenant a credential belongs to and hold no content.  They have no row-level
+-- security; the runtime role has no right on them and reads them through SECURITY DEFINER functions only.
+-- Tenant tables hold everything else: tenant_id leads every key, row-level security is enabled and forced
+-- (sql/function/90-policy.sql).  Released files are never edited: a change is a new number, and additive.
+
+-- ---------------------------------------------------------------- directory
+
+CREATE TABLE exedra.schema_version (
+    one             boolean PRIMARY KEY DEFAULT true CHECK (one),
+    version         integer NOT NULL,
+    oldest_program  integer NOT NULL,
+    changed_at      timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE exedra.schema_version IS 'One row: the version of this schema, which a program must match.';
+COMMENT ON COLUMN exedra.schema_version.version IS 'Number of the last file of sql/schema that was applied.';
+COMMENT ON COLUMN exedra.schema_version.oldest_program IS 'Oldest schema version a running program may have been built for.';
+
+CREATE TABLE exedra.tenant (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name          text COLLATE "C" NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'),
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    suspended_at  timestamptz
+);
+COMMENT ON TABLE exedra.tenant IS 'Who shares nothing with anybody else: what one installation of the original is.';
+COMMENT ON COLUMN exedra.tenant.name IS 'The name an administrator uses, and EXEDRA_TENANT in the web server.';
+COMMENT ON COLUMN exedra.tenant.suspended_at IS 'Since when all of its credentials are shut; NULL = open.';
+
+CREATE TABLE exedra.credential (
+    hash          bytea PRIMARY KEY CHECK (octet_length(hash) = 32),
+    id            bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    tenant_id     bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    account_id    bigint,
+    role          smallint NOT NULL CHECK (role IN (10, 20, 30)),
+    label         text NOT NULL DEFAULT '',
+    hint          text NOT NULL DEFAULT '',
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    expires_at    timestamptz,
+    suspended_at  timestamptz
+);
+CREATE INDEX credential_tenant ON exedra.credential (tenant_id, account_id);
+COMMENT ON TABLE exedra.credential IS 'API keys, by the sha256 of their text; the text itself is shown once and kept nowhere.';
+COMMENT ON COLUMN exedra.credential.account_id IS 'Whose key it is; NULL = the tenant''s own, which acts as its administrator.';
+COMMENT ON COLUMN exedra.credential.role IS '10 default, 20 manager, 30 admin: the account''s role, or 30.';
+COMMENT ON COLUMN exedra.credential.hint IS 'The last four characters of the key, to tell keys apart in a list.';
+
+-- ---------------------------------------------------------------- people and settings
+
+CREATE TABLE exedra.account (
+    tenant_id     bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    username      text COLLATE "C" NOT NULL CHECK (username <> ''),
+    role          smallint NOT NULL DEFAULT 10 CHECK (role IN (10, 20, 30)),
+    bio           text NOT NULL DEFAULT '',
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    changed_at    timestamptz NOT NULL DEFAULT now(),
+    suspended_at  timestamptz,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, username)
+);
+COMMENT ON TABLE exedra.account IS 'A person of a tenant.';
+COMMENT ON COLUMN exedra.account.role IS '10 default, 20 manager, 30 admin.';
+
+ALTER TABLE exedra.credential ADD FOREIGN KEY (tenant_id, account_id) REFERENCES exedra.account ON DELETE CASCADE;
+
+CREATE TABLE exedra.setting (
+    tenant_id  bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    name       text COLLATE "C" NOT NULL,
+    value      text NOT NULL,
+    PRIMARY KEY (tenant_id, name)
+);
+COMMENT ON TABLE exedra.setting IS 'What a tenant has set otherwise than the default: default_prompt, language.';
+
+-- ---------------------------------------------------------------- workspaces and documents
+
+CREATE TABLE exedra.workspace (
+    tenant_id             bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    id                    bigint GENERATED ALWAYS AS IDENTITY,
+    name                  text NOT NULL,
+    slug                  text COLLATE "C" NOT NULL,
+    created_at            timestamptz NOT NULL DEFAULT now(),
+    changed_at            timestamptz NOT NULL DEFAULT now(),
+    temperature           double precision,
+    history_length        integer NOT NULL DEFAULT 20,
+    prompt                text,
+    similarity_threshold  double precision NOT NULL DEFAULT 0.25,
+    chat_provider         text,
+    chat_model            text,
+    top_n                 integer NOT NULL DEFAULT 4,
+    chat_mode             text NOT NULL DEFAULT 'automatic' CHECK (chat_mode IN ('chat', 'query', 'automatic')),
+    agent_provider        text,
+    agent_model           text,
+    refusal               text,
+    vector_search_mode    text NOT NULL DEFAULT 'default' CHECK (vector_search_mode IN ('default', 'rerank')),
+    router_id             integer,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, slug)
+);
+COMMENT ON TABLE exedra.workspace IS 'A room with its own prompt, documents and conversations.';
+COMMENT ON COLUMN exedra.workspace.slug IS 'Its name in URLs: made from the first name, never changed.';
+COMMENT ON COLUMN exedra.workspace.history_length IS 'Earlier exchanges that a model is shown; 0 counts as 20.';
+COMMENT ON COLUMN exedra.workspace.prompt IS 'System prompt; variables in braces are filled in for each question.';
+COMMENT ON COLUMN exedra.workspace.refusal IS 'What query mode answers when nothing is found; NULL = a fixed sentence.';
+
+CREATE TABLE exedra.workspace_account (
+    tenant_id     bigint NOT NULL,
+    workspace_id  bigint NOT NULL,
+    account_id    bigint NOT NULL,
+    PRIMARY KEY (tenant_id, account_id, workspace_id),
+    FOREIGN KEY (tenant_id, workspace_id) REFERENCES exedra.workspace ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, account_id) REFERENCES exedra.account ON DELETE CASCADE
+);
+CREATE INDEX workspace_account_workspace ON exedra.workspace_account (tenant_id, workspace_id);
+COMMENT ON TABLE exedra.workspace_account IS 'Which workspaces an account with the role default sees.';
+
+CREATE TABLE exedra.thread (
+    tenant_id     bigint NOT NULL,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    workspace_id  bigint NOT NULL,
+    account_id    bigint,
+    slug          text COLLATE "C" NOT NULL,
+    name          text NOT NULL DEFAULT 'Thread',
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    changed_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, slug),
+    FOREIGN KEY (tenant_id, workspace_id) REFERENCES exedra.workspace ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, account_id) REFERENCES exedra.account ON DELETE CASCADE
+);
+CREATE INDEX thread_workspace ON exedra.thread (tenant_id, workspace_id, id);
+CREATE INDEX thread_account ON exedra.thread (tenant_id, account_id) WHERE account_id IS NOT NULL;
+COMMENT ON TABLE exedra.thread IS 'A conversation of its own inside a workspace.';
+
+CREATE TABLE exedra.document (
+    tenant_id       bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    id              bigint GENERATED ALWAYS AS IDENTITY,
+    uuid            uuid NOT NULL,
+    folder          text COLLATE "C" NOT NULL,
+    name            text COLLATE "C" NOT NULL,
+    version_id      bigint,
+    title           text NOT NULL,
+    url             text NOT NULL,
+    author          text NOT NULL,
+    description     text NOT NULL,
+    source          text NOT NULL,
+    chunk_source    text NOT NULL,
+    published       text NOT NULL,
+    word_count      bigint NOT NULL,
+    token_estimate  bigint NOT NULL,
+    language        text NOT NULL DEFAULT 'simple',
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, folder, name)
+);
+CREATE INDEX document_name ON exedra.document (tenant_id, name);
+COMMENT ON TABLE exedra.document IS 'A stored text, in a folder, for any number of workspaces.';
+COMMENT ON COLUMN exedra.document.name IS 'File name as clients know it: <stem>-<uuid>.json; with the folder it is the location.';
+COMMENT ON COLUMN exedra.document.version_id IS 'The version that is seen; NULL while the first one is still being written.';
+COMMENT ON COLUMN exedra.document.language IS 'Text search configuration its words were made with.';
+
+CREATE TABLE exedra.document_version (
+    tenant_id    bigint NOT NULL,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    document_id  bigint NOT NULL,
+    n_chunks     integer NOT NULL DEFAULT 0,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, document_id) REFERENCES exedra.document ON DELETE CASCADE
+);
+CREATE INDEX document_version_document ON exedra.document_version (tenant_id, document_id);
+COMMENT ON TABLE exedra.document_version IS 'One writing of a document''s text; nobody sees it before the document points to it.';
+
+CREATE TABLE exedra.document_text (
+    tenant_id   bigint NOT NULL,
+    version_id  bigint NOT NULL,
+    no          integer NOT NULL,
+    text        text NOT NULL,
+    PRIMARY KEY (tenant_id, version_id, no),
+    FOREIGN KEY (tenant_id, version_id) REFERENCES exedra.document_version ON DELETE CASCADE
+);
+COMMENT ON TABLE exedra.document_text IS 'The whole text of a version in parts of at most 256 kB, to be joined in order.';
+
+CREATE TABLE exedra.chunk (
+    tenant_id   bigint NOT NULL,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
+    version_id  bigint NOT NULL,
+    no          integer NOT NULL,
+    uuid        uuid NOT NULL DEFAULT gen_random_uuid(),
+    text        text NOT NULL,
+    words       tsvector NOT NULL,
+    length      integer NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, version_id, no),
+    FOREIGN KEY (tenant_id, version_id) REFERENCES exedra.document_version ON DELETE CASCADE
+);
+COMMENT ON TABLE exedra.chunk IS 'A passage: the unit that is found, shown to a model and cited.';
+COMMENT ON COLUMN exedra.chunk.uuid IS 'What clients see as the id of a source.';
+COMMENT ON COLUMN exedra.chunk.words IS 'Its lexemes; those of the title too in the first chunk.';
+COMMENT ON COLUMN exedra.chunk.length IS 'How many lexemes it has, counted with repetitions.';
+
+CREATE TABLE exedra.workspace_document (
+    tenant_id     bigint NOT NULL,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    workspace_id  bigint NOT NULL,
+    document_id   bigint NOT NULL,
+    uuid          uuid NOT NULL DEFAULT gen_random_uuid(),
+    pinned        boolean NOT NULL DEFAULT false,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    changed_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, workspace_id, document_id),
+    FOREIGN KEY (tenant_id, workspace_id) REFERENCES exedra.workspace ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, document_id) REFERENCES exedra.document ON DELETE CASCADE
+);
+CREATE INDEX workspace_document_document ON exedra.workspace_document (tenant_id, document_id);
+COMMENT ON TABLE exedra.workspace_document IS 'Which documents a workspace answers from.';
+COMMENT ON COLUMN exedra.workspace_document.uuid IS 'docId in AnythingLLM''s API: not the document''s own id.';
+
+-- ---------------------------------------------------------------- chats
+
+CREATE TABLE exedra.chat (
+    tenant_id       bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    id              bigint GENERATED ALWAYS AS IDENTITY,
+    workspace_id    bigint,
+    thread_id       bigint,
+    api_session_id  text COLLATE "C",
+    account_id      bigint,
+    origin          text NOT NULL,
+    state           text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'stopped', 'failed')),
+    include         boolean NOT NULL DEFAULT true,
+    mode            text NOT NULL,
+    prompt          text NOT NULL,
+    attachments     json NOT NULL DEFAULT '[]',
+    answer          text,
+    sources         json NOT NULL DEFAULT '[]',
+    metrics         json NOT NULL DEFAULT '{}',
+    reason          text,
+    ticket          uuid NOT NULL,
+    worker          text NOT NULL,
+    feedback        boolean,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    changed_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, workspace_id) REFERENCES exedra.workspace ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, thread_id) REFERENCES exedra.thread ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, account_id) REFERENCES exedra.account ON DELETE CASCADE
+);
+-- A history is the partition (workspace, thread, session, account).  coalesce() stands for IS NOT DISTINCT FROM,
+-- which uses no index.
+CREATE INDEX chat_partition ON exedra.chat
+    (tenant_id, workspace_id, coalesce(thread_id, 0), coalesce(api_session_id, ''), id);
+CREATE INDEX chat_account ON exedra.chat
+    (tenant_id, account_id, workspace_id, coalesce(thread_id, 0), coalesce(api_session_id, ''), id)
+    WHERE account_id IS NOT NULL;
+CREATE INDEX chat_thread ON exedra.chat (tenant_id, thread_id) WHERE thread_id IS NOT NULL;
+CREATE INDEX chat_open ON exedra.chat (tenant_id, id) WHERE state = 'open';
+COMMENT ON TABLE exedra.chat IS 'A question and what became of it.';
+COMMENT ON COLUMN exedra.chat.workspace_id IS 'NULL: passed through to a model without a workspace.';
+COMMENT ON COLUMN exedra.chat.api_session_id IS 'sessionId of AnythingLLM''s API: a partition of the history.';
+COMMENT ON COLUMN exedra.chat.state IS 'open while a model answers; done = the whole answer is here; stopped = cut short, what came is here; failed = no answer, see reason.';
+COMMENT ON COLUMN exedra.chat.include IS 'false: reset or refused; no longer shown to a model.';
+COMMENT ON COLUMN exedra.chat.ticket IS 'Proof with which the worker that opened the chat closes it, when the key may be gone.';
+COMMENT ON COLUMN exedra.chat.worker IS 'Which worker process answers: its open chats fail when it dies.';
+
+CREATE TABLE exedra.usage (
+    tenant_id          bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    id                 bigint GENERATED ALWAYS AS IDENTITY,
+    at                 timestamptz NOT NULL DEFAULT now(),
+    chat_id            bigint,
+    workspace_id       bigint,
+    account_id         bigint,
+    provider           text NOT NULL,
+    model              text NOT NULL,
+    prompt_tokens      bigint NOT NULL CHECK (prompt_tokens >= 0),
+    completion_tokens  bigint NOT NULL CHECK (completion_tokens >= 0),
+    estimated          boolean NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX usage_at ON exedra.usage (tenant_id, at);
+COMMENT ON TABLE exedra.usage IS 'The ledger: what every call of a model cost in tokens.  Append-only; its ids outlive what they name.';
+COMMENT ON COLUMN exedra.usage.estimated IS 'true: the provider gave no count, tokens are bytes / 4.';
+
+INSERT INTO exedra.schema_version (version, oldest_program) VALUES (1, 1);

@@ -1,0 +1,2 @@
+-- Is there such a workspace?  $1 text: slug.  Returns its id, or no row.  Index: workspace_tenant_id_slug_key.
+SELECT w.id FROM exedra.workspace w WHERE w.tenant_id = (SELECT exedra.tenant_id()) AND w.slug = $1::text;
