@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC
+ * Statements run for a task.  Each call is one round trip and one transaction: first the task's entry (its identity:
+ * exedra.enter() or exedra.resume()), then the statements; all of it happens, or nothing. */
+#ifndef EXEDRA_DB_H
+#define EXEDRA_DB_H
+
+#include <libpq-fe.h>
+
+#include "base/str.h"
+#include "base/task.h"
+#include "statements.h"
+
+/* The schema version this program is built for: the number of the last file in sql/schema. */
+enum { DB_SCHEMA_VERSION = 1 };
+
+/* Parameters of one statement, as text in UTF-8; NULL is SQL's NULL. */
+#define ARGS(...) (const char *const[]){__VA_ARGS__}, (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+#define NO_ARGS NULL, 0
+
+struct db_call {
+	const struct stmt *stmt;
+	const char *const *args;
+	int n_args;
+	PGresult *rows; /* out: belongs to the task's arena */
+};
+
+/* Run one statement.  Its rows belong to the task's arena.  NULL on failure, with the reason in the task: the status
+ * of the SQLSTATE (sqlstate.h), 503 when the database cannot be reached or answers too late. */
+PGresult *db_rows(struct task *, const struct stmt *, const char *const *args, int n_args);
+/* Run several in one transaction.  0, or -1 with the reason in the task. */
+int db_run(struct task *, struct db_call *, int n_calls);
+/* Only begin (and end) a transaction: is the caller who it says, and may it? */
+int db_enter(struct task *);
+
+/* Values of a row: NULL for SQL's NULL; text lives as long as the rows. */
+const char *db_text(PGresult *, int row, const char *column);
+int64_t db_int(PGresult *, int row, const char *column);
+double db_number(PGresult *, int row, const char *column);
+bool db_true(PGresult *, int row, const char *column);
+
+/* Text for a parameter: an array literal, numbers. */
+const char *db_array(struct arena *, const char *const *items, size_t n);
+const char *db_int_arg(struct arena *, int64_t);
+const char *db_number_arg(struct arena *, double);
+const char *db_bool_arg(bool);
+
+/* Give up what an escaped task holds. */
+void db_abandon(struct task *);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/pool.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "statements.h"
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t freed;
+	struct conn *idle;
+	int n_open;
+	const struct config *config;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void pool_open(const struct config *config)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&pool.freed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pool.config = config;
+}
+
+const struct config *pool_config(void)
+{
+	return pool.config;
+}
+
+int pool_size(void)
+{
+	return __atomic_load_n(&pool.n_open, __ATOMIC_RELAXED);
+}
+
+static void conn_free(struct conn *conn)
+{
+	if (conn == NULL)
+		return;
+	PQfinish(conn->pg);
+	free(conn->prepared);
+	free(conn);
+}
+
+void pool_close(void)
+{
+	struct conn *conn;
+
+	pthread_mutex_lock(&pool.lock);
+	while ((conn = pool.idle) != NULL) {
+		pool.idle = conn->next;
+		pool.n_open--;
+		conn_free(conn);
+	}
+	pthread_mutex_unlock(&pool.lock);
+}
+
+int pool_flush(struct conn *conn, int64_t deadline_ms)
+{
+	struct pollfd wait = {.fd = PQsocket(conn->pg), .events = POLLIN | POLLOUT};
+	int flushed;
+
+	while ((flushed = PQflush(conn->pg)) == 1) {
+		if (poll(&wait, 1, clock_left_ms(deadline_ms)) == 0)
+			return -1;
+		/* Reading what came lets a server that is itself stuck on writing go on. */
+		if ((wait.revents & ~POLLOUT) != 0 && !PQconsumeInput(conn->pg))
+			return -1;
+	}
+	return flushed;
+}
+
+PGresult *pool_result(struct conn *conn, int64_t deadline_ms, bool *late)
+{
+	struct pollfd wait = {.fd = PQsocket(conn->pg), .events = POLLIN};
+
+	while (PQisBusy(conn->pg)) {
+		int ready = poll(&wait, 1, clock_left_ms(deadline_ms));
+
+		if ((ready < 0 && errno == EINTR))
+			continue;
+		if (ready == 0 || !PQconsumeInput(conn->pg)) {
+			*late = true;
+			return NULL;
+		}
+	}
+	return PQgetResult(conn->pg);
+}
+
+static void quiet(void *arg, const PGresult *notice)
+{
+	(void)arg;
+	(void)notice;
+}
+
+/* The session's settings, and the check that row-level security binds us. */
+static int conn_start(struct task *task, struct conn *conn)
+{
+	char timeout[16];
+	const char *args[] = {timeout};
+	PGresult *rows;
+	int result = -1;
+
+	snprintf(timeout, sizeof(timeout), "%ds", pool.config->db_timeout_s);
+	rows = PQexecParams(conn->pg, sql_session_start.text, 1, NULL, args, NULL, NULL, 0);
+	if (PQresultStatus(rows) != PGRES_TUPLES_OK || PQntuples(rows) != 1)
+		log_event(LOG_ERROR, task, "database_start", "error=\"%s\"", PQresultErrorMessage(rows));
+	else if (strcmp(PQgetvalue(rows, 0, 0), "t") != 0)
+		log_event(LOG_ERROR, task, "database_role", "role=%s problem=\"the role is a superuser or has BYPASSRLS, so nothing would keep tenants apart; set db.url to a plain role\"", PQuser(conn->pg));
+	else if (!PQgetisnull(rows, 0, 1))
+		log_event(LOG_ERROR, task, "database_rls", "tables=\"%s\" problem=\"row-level security is not forced; run exedractl upgrade\"", PQgetvalue(rows, 0, 1));
+	else
+		result = 0;
+	PQclear(rows);
+	return result;
+}
+
+static struct conn *conn_open(struct task *task)
+{
+	/* dbname is expanded first, so that what it says itself about the rest is kept: later keywords win. */
+	const char *const keywords[] = {"connect_timeout", "tcp_user_timeout", "fallback_application_name", "dbname", NULL};
+	const char *const values[] = {"5", "30000", "exedra", pool.config->db_url, NULL};
+	struct conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL || (conn->prepared = calloc(N_STATEMENTS, 1)) == NULL) {
+		conn_free(conn);
+		return NULL;
+	}
+	conn->pg = PQconnectdbParams(keywords, values, 1);
+	if (PQstatus(conn->pg) != CONNECTION_OK) {
+		log_event(LOG_ERROR, task, "database_connect", "error=\"%s\"", PQerrorMessage(conn->pg));
+		conn_free(conn);
+		return NULL;
+	}
+	PQsetNoticeReceiver(conn->pg, quiet, NULL);
+	if (conn_start(task, conn) < 0 || !PQenterPipelineMode(conn->pg) || PQsetnonblocking(conn->pg, 1) != 0) {
+		conn_free(conn);
+		return NULL;
+	}
+	return conn;
+}
+
+/* An idle connection has nothing to say: if its socket is readable, the server has closed it (or sent a notice). */
+static bool conn_alive(struct conn *conn)
+{
+	struct pollfd look = {.fd = PQsocket(conn->pg), .events = POLLIN};
+
+	if (poll(&look, 1, 0) == 0)
+		return true;
+	return PQconsumeInput(conn->pg) && PQstatus(conn->pg) == CONNECTION_OK && poll(&look, 1, 0) == 0;
+}
+
+/* Take from the free list, or a place for a new one (*fresh), waiting for either. */
+static struct conn *wait_for_one(int64_t deadline_ms, bool *fresh)
+{
+	struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
+	struct conn *conn = NULL;
+
+	*fresh = false;
+	pthread_mutex_lock(&pool.lock);
+	for (;;) {
+		if ((conn = pool.idle) != NULL) {
+			pool.idle = conn->next;
+			break;
+		}
+		if (pool.n_open < pool.config->db_pool) {
+			pool.n_open++;
+			*fresh = true;
+			break;
+		}
+		if (pthread_cond_timedwait(&pool.freed, &pool.lock, &until) == ETIMEDOUT)
+			break;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	return conn;
+}
+
+static void forget_place(void)
+{
+	pthread_mutex_lock(&pool.lock);
+	pool.n_open--;
+	pthread_cond_signal(&pool.freed);
+	pthread_mutex_unlock(&pool.lock);
+}
+
+static int unavailable(struct task *task)
+{
+	fail(task, 503, "database_unavailable", "The database cannot be reached at the moment.");
+	task->failure.retry_after_s = 5;
+	return -1;
+}
+
+struct conn *pool_take(struct task *task, int64_t deadline_ms)
+{
+	struct conn *conn;
+	bool fresh;
+
+	conn = wait_for_one(deadline_ms, &fresh);
+	if (conn == NULL && !fresh) {
+		log_event(LOG_WARNING, task, "database_busy", "pool=%d", pool.config->db_pool);
+		unavailable(task);
+		return NULL;
+	}
+	if (conn != NULL && !conn_alive(conn)) {
+		conn_free(conn);
+		conn = NULL;
+	}
+	if (conn == NULL && (conn = conn_open(task)) == NULL) {
+		forget_place();
+		unavailable(task);
+		return NULL;
+	}
+	conn->broken = false;
+	task->held = conn;
+	return conn;
+}
+
+void pool_give(struct task *task, struct conn *conn)
+{
+	task->held = NULL;
+	if (conn->broken) {
+		conn_free(conn);
+		forget_place();
+		return;
+	}
+	pthread_mutex_lock(&pool.lock);
+	conn->next = pool.idle;
+	pool.idle = conn;
+	pthread_cond_signal(&pool.freed);
+	pthread_mutex_unlock(&pool.lock);
+}
+
+void pool_abandon(struct task *task)
+{
+	struct conn *conn = task->held;
+
+	if (conn == NULL)
+		return;
+	conn->broken = true;
+	pool_give(task, conn);
+}

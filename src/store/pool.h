@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC
+ * A process's few database connections, lent to one task at a time. */
+#ifndef EXEDRA_POOL_H
+#define EXEDRA_POOL_H
+
+#include <libpq-fe.h>
+
+#include "base/config.h"
+#include "base/task.h"
+
+struct conn {
+	PGconn *pg;
+	struct conn *next;            /* in the free list */
+	unsigned char *prepared;      /* per statement id: its own COMMAND_OK has come */
+	bool broken;                  /* not to be used again */
+};
+
+/* Set up the pool of this process; the config must outlive it.  Connections are made on demand. */
+void pool_open(const struct config *);
+/* Close all idle connections. */
+void pool_close(void);
+
+/* A connection that looks alive, in pipeline mode, its session prepared.  Waits for a free one until the deadline
+ * (clock_ms).  NULL with a 503 in the task when there is none. */
+struct conn *pool_take(struct task *, int64_t deadline_ms);
+/* Give it back; a broken one is closed. */
+void pool_give(struct task *, struct conn *);
+/* What the task holds, after an escape from the middle of its work: closed, never lent again. */
+void pool_abandon(struct task *);
+
+/* The next result of a connection in pipeline mode, waiting until the deadline; *late is set when it has passed or the
+ * connection is gone.  NULL is also what ends each statement's results. */
+PGresult *pool_result(struct conn *, int64_t deadline_ms, bool *late);
+/* Push out what is queued; -1 when the connection is gone or the deadline has passed. */
+int pool_flush(struct conn *, int64_t deadline_ms);
+
+/* Settings that statements need. */
+const struct config *pool_config(void);
+
+/* For metrics and tests: connections open now. */
+int pool_size(void);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/sqlstate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* The longest prefix that fits wins: five characters before the class of two. */
+static const struct {
+	const char *prefix;
+	int status;
+	const char *code, *message;
+} meanings[] = {
+	{"23505", 409, "conflict", "Something with this name exists already."},
+	{"23503", 409, "conflict", "What this refers to is gone."},
+	{"23", 422, "value_refused", "A value is not allowed here."},
+	{"22", 422, "value_refused", "A value is not allowed here."},
+	{"25006", 503, "database_read_only", "The database takes no changes at the moment."},
+	{"40", 503, "database_conflict", "Too many changed this at once; try again."},
+	{"42501", 503, "database_setup", "The database is not set up for this program."},
+	{"3F000", 503, "database_setup", "The database is not set up for this program."},
+	{"42P01", 503, "database_setup", "The database is not set up for this program."},
+	{"42883", 503, "database_setup", "The database is not set up for this program."},
+	{"42703", 503, "database_setup", "The database is not set up for this program."},
+	{"53", 503, "database_unavailable", "The database has run out of room at the moment."},
+	{"54", 422, "value_refused", "A value is too large."},
+	{"57014", 503, "database_slow", "The database took too long."},
+	{"57", 503, "database_unavailable", "The database cannot be reached at the moment."},
+	{"55P03", 503, "database_conflict", "Too many change this at once; try again."},
+	{"08", 503, "database_unavailable", "The database cannot be reached at the moment."},
+	{"", 500, "database_error", "The database could not do this."},
+};
+
+/* Codes that our own functions raise, and what a caller reads. */
+static const struct {
+	const char *code, *message;
+} ours[] = {
+	{"key_unknown", "No valid api key found."},
+	{"role_too_low", "Your role does not allow this."},
+	{"schema_version", "The database is not set up for this program."},
+	{"chat_gone", "The chat was ended or deleted meanwhile."},
+};
+
+static void fail_ours(struct task *task, const char *sqlstate, const char *primary, const char *detail)
+{
+	int status = atoi(sqlstate + 2);
+	size_t i;
+
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcmp(primary, ours[i].code) == 0) {
+			fail(task, status, ours[i].code, "%s", ours[i].message);
+			break;
+		}
+	if (status == 503) {
+		task->failure.retry_after_s = 30;
+		log_event(LOG_ERROR, task, primary, "detail=\"%s\" remedy=\"run exedractl upgrade with this program's release\"",
+			detail == NULL ? "" : detail);
+	}
+	fail(task, status, "refused", "%s", primary);
+}
+
+void sqlstate_fail(struct task *task, const char *sqlstate, const char *primary, const char *detail, const char *stmt_name)
+{
+	size_t i;
+
+	if (sqlstate == NULL)
+		sqlstate = "08006";
+	if (strncmp(sqlstate, "EX", 2) == 0) {
+		fail_ours(task, sqlstate, primary, detail);
+		return;
+	}
+	for (i = 0; strncmp(sqlstate, meanings[i].prefix, strlen(meanings[i].prefix)) != 0; i++)
+		;
+	log_event(meanings[i].status >= 500 ? LOG_ERROR : LOG_DEBUG, task, meanings[i].code, "statement=%s sqlstate=%s error=\"%s\"%s",
+		stmt_name, sqlstate, primary == NULL ? "" : primary,
+		strcmp(meanings[i].code, "database_setup") == 0 ? " remedy=\"run exedractl init or upgrade, with --runtime-role if the workers have a role of their own\"" : "");
+	fail(task, meanings[i].status, meanings[i].code, "%s", meanings[i].message);
+	if (meanings[i].status == 503)
+		task->failure.retry_after_s = 5;
+}
+
+bool sqlstate_retriable(const char *sqlstate)
+{
+	return sqlstate != NULL && (strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0);
+}
+
+bool sqlstate_stale(const char *sqlstate)
+{
+	return sqlstate != NULL && (strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "0A000") == 0);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC
+ * A statement of sql/<noun>/<verb>.sql, built in by sql/embed.awk as sql_<noun>_<verb>. */
+#ifndef EXEDRA_STMT_H
+#define EXEDRA_STMT_H
+
+struct stmt {
+	const char *name; /* <noun>_<verb>; also its name as a prepared statement */
+	int id;           /* 0 .. N_STATEMENTS - 1 */
+	int n_params;
+	const char *text;
+};
+
+#endif
