@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC
+ * A chat, in every dialect the same four steps: open (the question is on record), retrieve, complete, close (the answer
+ * is on record); only then may a client believe that the reply is complete. */
+#ifndef EXEDRA_CHAT_H
+#define EXEDRA_CHAT_H
+
+#include "base/config.h"
+#include "base/str.h"
+#include "base/task.h"
+#include "llm/provider.h"
+
+struct chat;
+
+/* How a dialect tells its client what happens.  Each returns 0, or -1 when the client has gone. */
+struct chat_sink {
+	int (*text)(struct chat *, const char *text, size_t len); /* a piece of the answer, as it comes */
+	int (*silence)(struct chat *);                            /* the model has been quiet for a while */
+	bool (*gone)(struct chat *);                              /* asked when the task's gone_fd stirs */
+};
+
+enum chat_end {
+	CHAT_OPEN,
+	CHAT_ANSWERED,
+	CHAT_REFUSED,    /* query mode, and nothing was found: chat.answer is the refusal */
+	CHAT_EMPTY,      /* the model ended without a word */
+	CHAT_STOPPED,    /* the client went; what came is stored */
+	CHAT_FAILED,     /* the reason is in the task; what came is stored as stopped, nothing as failed */
+};
+
+struct chat {
+	/* The question. */
+	struct task *task;
+	const struct config *config;
+	const char *slug;
+	const char *message;
+	const char *mode;             /* NULL: the workspace's */
+	const char *session;          /* sessionId, or NULL */
+	const char *attachments;      /* JSON array, as it came */
+	const char *const *images;    /* URLs out of it, NULL at the end; NULL = none */
+	const char *origin;           /* which door it came through: api, openai ... */
+	const struct chat_sink *sink;
+	void *dialect;                /* the sink's own */
+
+	/* What opening it found. */
+	int64_t id;
+	int64_t workspace_id;
+	const char *workspace_name, *prompt, *refusal, *history, *account_name, *account_bio;
+	const char *temperature_text;
+	double temperature;
+	int top_n;
+	bool has_passages;
+
+	/* What was found, and what came of it. */
+	const struct passage *passages;
+	int n_passages;
+	const struct provider *provider;
+	const char *model;
+	struct llm_call call;
+	struct str *answer;
+	enum chat_end end;
+	bool refused_early;           /* the workspace has no passage at all */
+	const char *sources;          /* JSON array */
+	const char *metrics;          /* JSON object */
+	int64_t started_ms, checkpoint_ms;
+};
+
+/* Is there such a workspace for this caller?  -1 with workspace_unknown in the task when not. */
+int chat_find_workspace(struct task *, const char *slug);
+/* Take the caller's conversation out of what the model is shown. */
+int chat_reset(struct task *, const char *slug, const char *session);
+/* Go through all four steps.  0 when there is an answer, a refusal, an empty completion, or the client has gone (see
+ * end); -1 with the reason in the task.  From a failure after chat_run() has opened the chat, chat.id is not 0. */
+int chat_run(struct chat *);
+
+#endif

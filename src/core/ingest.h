@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC
+ * Texts become documents: cut into passages, written in batches that nobody sees, shown when they are complete. */
+#ifndef EXEDRA_INGEST_H
+#define EXEDRA_INGEST_H
+
+#include "base/config.h"
+#include "base/task.h"
+
+struct document {
+	const char *uuid, *folder, *name; /* the location is folder/name */
+	const char *title, *url, *author, *description, *source, *chunk_source, *published;
+	int64_t word_count, token_estimate;
+	const char *text; /* valid UTF-8 without NUL */
+	size_t text_len;
+	int64_t id;       /* out */
+};
+
+/* Store a document; it is there whole or not at all.  -1 with the reason in the task. */
+int ingest_document(struct task *, const struct config *, struct document *);
+/* Put a stored document into workspaces by slug; unknown slugs are passed over. */
+int ingest_add_to(struct task *, const struct document *, const char *const *slugs, size_t n_slugs);
+
+/* AnythingLLM's numbers: pieces between single spaces; about one token in four bytes. */
+int64_t ingest_count_words(const char *text, size_t len);
+int64_t ingest_estimate_tokens(const char *text, size_t len);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/prompt.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <json-c/json.h>
+
+/* The share of the window that is kept for the answer, at most ANSWER_TOKENS. */
+enum { ANSWER_SHARE = 4, ANSWER_TOKENS = 4096 };
+
+int64_t prompt_estimate(size_t bytes)
+{
+	return (int64_t)((bytes + 3) / 4);
+}
+
+static const char *format_time(struct arena *arena, const char *format)
+{
+	char text[64];
+	time_t now = time(NULL);
+	struct tm utc;
+
+	gmtime_r(&now, &utc);
+	strftime(text, sizeof(text), format, &utc);
+	return arena_strdup(arena, text);
+}
+
+/* The value of a variable, or NULL when the name is none of ours. */
+static const char *variable(const struct chat *chat, const char *name, size_t len)
+{
+	static const struct {
+		const char *name, *format;
+	} times[] = {{"time", "%I:%M:%S %p"}, {"time_24", "%H:%M:%S"}, {"date", "%B %-d, %Y"}, {"datetime", "%B %-d, %Y %I:%M:%S %p"},
+		{"datetime_24", "%B %-d, %Y %H:%M:%S"}};
+	const struct {
+		const char *name, *value;
+	} words[] = {{"user.name", chat->account_name}, {"user.bio", chat->account_bio}, {"workspace.name", chat->workspace_name}};
+	size_t i;
+
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		if (strlen(times[i].name) == len && memcmp(times[i].name, name, len) == 0)
+			return format_time(chat->task->arena, times[i].format);
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strlen(words[i].name) == len && memcmp(words[i].name, name, len) == 0)
+			return words[i].value == NULL ? "" : words[i].value;
+	if (len == 7 && memcmp(name, "user.id", 7) == 0)
+		return chat->task->identity.account_id == 0 ? "" :
+			arena_printf(chat->task->arena, "%lld", (long long)chat->task->identity.account_id);
+	if (len == 12 && memcmp(name, "workspace.id", 12) == 0)
+		return arena_printf(chat->task->arena, "%lld", (long long)chat->workspace_id);
+	return NULL;
+}
+
+/* The workspace's prompt with {variables} filled in; other braces stay as they are. */
+static struct str *expand(const struct chat *chat, const char *text)
+{
+	struct str *out = str_new(chat->task->arena);
+
+	while (*text != '\0') {
+		size_t plain = strcspn(text, "{"), len;
+		const char *value;
+
+		str_add(out, text, plain);
+		text += plain;
+		if (*text == '\0')
+			break;
+		len = strcspn(text + 1, "{}");
+		value = text[1 + len] == '}' ? variable(chat, text + 1, len) : NULL;
+		if (value == NULL) {
+			str_putc(out, *text++);
+		} else {
+			str_puts(out, value);
+			text += len + 2;
+		}
+	}
+	return out;
+}
+
+/* The newest exchanges that fit, oldest first, into `messages`; returns how many messages that are. */
+static int add_history(const struct chat *chat, struct llm_message *messages, int64_t *room)
+{
+	struct json_object *history = json_tokener_parse(chat->history);
+	int n = history == NULL ? 0 : (int)json_object_array_length(history), fit, i;
+	struct arena *arena = chat->task->arena;
+
+	for (fit = 0; fit < n; fit++) {
+		struct json_object *pair = json_object_array_get_idx(history, (size_t)fit);
+		int64_t cost = prompt_estimate((size_t)json_object_get_string_len(json_object_array_get_idx(pair, 0))) +
+			prompt_estimate((size_t)json_object_get_string_len(json_object_array_get_idx(pair, 1)));
+
+		if (cost > *room)
+			break;
+		*room -= cost;
+	}
+	for (i = 0; i < fit; i++) {
+		struct json_object *pair = json_object_array_get_idx(history, (size_t)(fit - 1 - i));
+
+		messages[2 * i] = (struct llm_message){"user", arena_strdup(arena, json_object_get_string(json_object_array_get_idx(pair, 0))), NULL};
+		messages[2 * i + 1] = (struct llm_message){"assistant", arena_strdup(arena, json_object_get_string(json_object_array_get_idx(pair, 1))), NULL};
+	}
+	json_object_put(history);
+	return 2 * fit;
+}
+
+static void add_passages(const struct chat *chat, struct str *system, int64_t *room)
+{
+	int i;
+
+	for (i = 0; i < chat->n_passages; i++) {
+		int64_t cost = prompt_estimate(strlen(chat->passages[i].text) + 40);
+
+		if (cost > *room)
+			continue;
+		*room -= cost;
+		str_printf(system, "%s[CONTEXT %d]:\n%s\n[END CONTEXT %d]\n\n", strstr(system->at, "\nContext:\n") == NULL ? "\nContext:\n" : "",
+			i, chat->passages[i].text, i);
+	}
+}
+
+int prompt_assemble(struct chat *chat)
+{
+	int window = chat->config->llm_context_tokens, n = 0;
+	int64_t room = window - (window / ANSWER_SHARE < ANSWER_TOKENS ? window / ANSWER_SHARE : ANSWER_TOKENS);
+	struct str *system = expand(chat, chat->prompt == NULL ? "" : chat->prompt);
+	size_t most = strlen(chat->history) / 4 + 3; /* a pair is at least ["",""] */
+	struct llm_message *messages = arena_get(chat->task->arena, most * sizeof(*messages));
+
+	room -= prompt_estimate(strlen(chat->message));
+	if (room < 0)
+		return fail_field(chat->task, 400, "context_length_exceeded", "message",
+			"The question alone is longer than the model's context window of %d tokens allows.", window);
+	room -= prompt_estimate(system->len);
+	if (room < 0)
+		return fail_field(chat->task, 400, "context_length_exceeded", "openAiPrompt",
+			"The question and the workspace's prompt are longer than the model's context window of %d tokens allows.", window);
+	n = 1 + add_history(chat, messages + 1, &room);
+	add_passages(chat, system, &room);
+	if (system->len > 0)
+		messages[0] = (struct llm_message){"system", system->at, NULL};
+	messages[n++] = (struct llm_message){"user", chat->message, chat->images};
+	chat->call.messages = system->len > 0 ? messages : messages + 1;
+	chat->call.n_messages = system->len > 0 ? n : n - 1;
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC
+ * What a caller may say of a workspace, normalised as AnythingLLM does it. */
+#ifndef EXEDRA_WORKSPACE_H
+#define EXEDRA_WORKSPACE_H
+
+#include <json-c/json.h>
+
+#include "base/task.h"
+
+/* The prompt of a workspace that names none, in a tenant that has none. */
+extern const char workspace_default_prompt[];
+
+/* Turn the writable members of a body into columns: a JSON object for sql/workspace/create.sql and update.sql; "{}"
+ * when there is none.  NULL with a 422 that names the field when a type is wrong.  `updating`: an empty prompt means
+ * NULL, and "default" as provider takes the model away too. */
+const char *workspace_columns(struct task *, struct json_object *body, bool updating);
+
+/* A name cut to 255 characters; "My Workspace" when there is none. */
+const char *workspace_name(struct arena *, const char *name);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: ISC
+ * Providers that speak OpenAI's chat completions, streamed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/http.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/sse.h"
+#include "base/utf8.h"
+#include "llm/provider.h"
+
+enum {
+	MAX_ANSWER = 16 << 20, /* bytes of text; more is cut with finish reason length */
+	MAX_BODY = 1 << 20,    /* bytes kept of an answer that is no stream */
+};
+
+/* What has come so far. */
+struct reading {
+	struct llm_call *call;
+	struct http_call *http;
+	struct sse sse;
+	struct arena *small;      /* emptied after each event */
+	struct utf8_stream clean;
+	struct str *text;         /* one delta, cleaned */
+	struct str *body;         /* an answer that is no stream */
+	size_t answered;
+	bool streamed;            /* it is an event stream */
+	bool thinking;            /* inside reasoning: <think> has been sent, </think> not */
+	bool done;                /* [DONE] */
+	bool failed;              /* an error object came; the reason is in the task */
+};
+
+/* The request: messages, and the question for usage at the end of the stream. */
+static struct str *write_body(struct llm_call *call)
+{
+	struct str *body = str_new(call->task->arena);
+	int i, k;
+
+	str_puts(body, "{\"model\":");
+	str_json_text(body, call->model == NULL ? "" : call->model);
+	str_puts(body, ",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
+	if (call->temperature != NULL) {
+		str_puts(body, ",\"temperature\":");
+		str_json_number(body, *call->temperature);
+	}
+	str_puts(body, ",\"messages\":[");
+	for (i = 0; i < call->n_messages; i++) {
+		const struct llm_message *message = &call->messages[i];
+
+		str_printf(body, "%s{\"role\":\"%s\",\"content\":", i == 0 ? "" : ",", message->role);
+		if (message->images == NULL) {
+			str_json_text(body, message->content);
+		} else {
+			str_puts(body, "[{\"type\":\"text\",\"text\":");
+			str_json_text(body, message->content);
+			for (k = 0; message->images[k] != NULL; k++) {
+				str_puts(body, "},{\"type\":\"image_url\",\"image_url\":{\"url\":");
+				str_json_text(body, message->images[k]);
+				str_puts(body, "}");
+			}
+			str_puts(body, "}]");
+		}
+		str_puts(body, "}");
+	}
+	str_puts(body, "]}");
+	return body;
+}
+
+/* Give a piece of text on.  -1 to stop. */
+static int pass_on(struct reading *reading, const char *text, size_t len, bool last)
+{
+	str_clear(reading->text);
+	utf8_clean(&reading->clean, text, len, last, reading->text);
+	if (reading->text->len == 0)
+		return 0;
+	reading->answered += reading->text->len;
+	if (reading->call->on_text(reading->call->arg, reading->text->at, reading->text->len) != 0) {
+		reading->call->stopped = true;
+		return -1;
+	}
+	if (reading->answered > MAX_ANSWER) {
+		reading->call->finish_reason = "length";
+		reading->call->finished = true;
+		return -1;
+	}
+	return 0;
+}
+
+/* Reasoning is part of the text, between <think> and </think>, as clients of AnythingLLM read it. */
+static int pass_marked(struct reading *reading, const char *text, size_t len, bool reasoning)
+{
+	if (len == 0)
+		return 0;
+	if (reasoning && !reading->thinking) {
+		reading->thinking = true;
+		if (pass_on(reading, "<think>", 7, false) != 0)
+			return -1;
+	} else if (!reasoning && reading->thinking) {
+		reading->thinking = false;
+		if (pass_on(reading, "</think>", 8, false) != 0)
+			return -1;
+	}
+	return pass_on(reading, text, len, false);
+}
+
+static struct json_object *member(struct json_object *object, const char *name, enum json_type type)
+{
+	struct json_object *value;
+
+	if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, name, &value))
+		return NULL;
+	return json_object_is_type(value, type) ? value : NULL;
+}
+
+static int64_t count(struct json_object *usage, const char *name)
+{
+	struct json_object *value = member(usage, name, json_type_int);
+	int64_t n = value == NULL ? -1 : json_object_get_int64(value);
+
+	return n < 0 || n > 1000000000 ? -1 : n;
+}
+
+static int pass_text(struct reading *reading, struct json_object *from, const char *name, bool reasoning)
+{
+	struct json_object *text = member(from, name, json_type_string);
+
+	if (text == NULL)
+		return 0;
+	return pass_marked(reading, json_object_get_string(text), (size_t)json_object_get_string_len(text), reasoning);
+}
+
+static void note_finish(struct reading *reading, struct json_object *choice)
+{
+	static const char *const known[] = {"stop", "length", "content_filter", "tool_calls"};
+	struct json_object *reason = member(choice, "finish_reason", json_type_string);
+	size_t i;
+
+	if (reason == NULL)
+		return;
+	reading->call->finished = true;
+	reading->call->finish_reason = "stop";
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(json_object_get_string(reason), known[i]) == 0)
+			reading->call->finish_reason = known[i];
+}
+
+/* The provider's own words stay in the log: they may hold its address or our key. */
+static int upstream_error(struct reading *reading, struct json_object *error)
+{
+	struct json_object *message = member(error, "message", json_type_string);
+
+	log_event(LOG_WARNING, reading->call->task, "provider_error", "message=\"%.300s\"",
+		message != NULL ? json_object_get_string(message) : json_object_is_type(error, json_type_string) ? json_object_get_string(error) : "");
+	reading->failed = true;
+	return fail(reading->call->task, 502, "upstream_error", "The model's provider reported an error.");
+}
+
+/* A chunk of a stream (delta), or a whole answer (message). */
+static int take_answer(struct reading *reading, struct json_object *answer, const char *part)
+{
+	struct json_object *choices = member(answer, "choices", json_type_array), *choice, *delta, *usage, *error;
+	int stop = 0;
+
+	if (json_object_object_get_ex(answer, "error", &error) && error != NULL)
+		return upstream_error(reading, error);
+	usage = member(answer, "usage", json_type_object);
+	if (usage != NULL) {
+		reading->call->prompt_tokens = count(usage, "prompt_tokens");
+		reading->call->completion_tokens = count(usage, "completion_tokens");
+	}
+	if (choices == NULL || json_object_array_length(choices) == 0)
+		return 0;
+	choice = json_object_array_get_idx(choices, 0);
+	delta = member(choice, part, json_type_object);
+	if (delta != NULL) {
+		stop = pass_text(reading, delta, "reasoning_content", true);
+		if (stop == 0)
+			stop = pass_text(reading, delta, "content", false);
+	}
+	note_finish(reading, choice);
+	return stop;
+}
+
+static int bad_answer(struct reading *reading)
+{
+	reading->failed = true;
+	return fail(reading->call->task, 502, "upstream_invalid", "The model's provider sent something that is no answer.");
+}
+
+/* Parse with memory of its own, so that a long stream takes no more than a short one. */
+static int take_json(struct reading *reading, const char *text, size_t len, const char *part)
+{
+	struct task parsing = {.arena = reading->small, .id = reading->call->task->id, .gone_fd = -1};
+	struct json_object *answer = json_read(&parsing, text, len);
+	int stop;
+
+	if (json_object_is_type(answer, json_type_object))
+		stop = take_answer(reading, answer, part);
+	else
+		stop = bad_answer(reading);
+	arena_empty(reading->small);
+	return stop;
+}
+
+static int on_event(void *arg, const char *event, const char *data, size_t len)
+{
+	struct reading *reading = arg;
+
+	if (reading->done || (*event != '\0' && strcmp(event, "message") != 0 && strcmp(event, "error") != 0))
+		return 0;
+	if (len >= 6 && memcmp(data, "[DONE]", 6) == 0) {
+		reading->done = true;
+		return 0;
+	}
+	return take_json(reading, data, len, "delta");
+}
+
+static int on_data(void *arg, const char *bytes, size_t len)
+{
+	struct reading *reading = arg;
+	int stop;
+
+	if (reading->body->len == 0 && !reading->streamed)
+		reading->streamed = reading->http->status == 200 && strcmp(reading->http->type, "text/event-stream") == 0;
+	if (!reading->streamed) {
+		if (reading->body->len + len > MAX_BODY)
+			return bad_answer(reading);
+		str_add(reading->body, bytes, len);
+		return 0;
+	}
+	stop = sse_feed(&reading->sse, bytes, len);
+	if (stop == -2)
+		bad_answer(reading);
+	return stop != 0 || reading->done ? -1 : 0;
+}
+
+static int on_silence(void *arg)
+{
+	struct reading *reading = arg;
+
+	return reading->call->on_silence == NULL ? 0 : reading->call->on_silence(reading->call->arg);
+}
+
+static bool on_gone(void *arg)
+{
+	struct reading *reading = arg;
+
+	return reading->call->gone != NULL && reading->call->gone(reading->call->arg);
+}
+
+/* An answer with a status that is not 200. */
+static int refused(struct reading *reading)
+{
+	struct task *task = reading->call->task;
+	int status = reading->http->status;
+
+	log_event(LOG_WARNING, task, "provider_status", "status=%d body=\"%.300s\"", status, reading->body->at);
+	if (status == 429) {
+		task->failure.retry_after_s = reading->http->retry_after_s > 0 ? reading->http->retry_after_s : 1;
+		return fail(task, 429, "upstream_busy", "The model's provider takes no more requests at the moment.");
+	}
+	if (status == 503 || status == 529) {
+		task->failure.retry_after_s = reading->http->retry_after_s > 0 ? reading->http->retry_after_s : 1;
+		return fail(task, 503, "upstream_unavailable", "The model's provider is not available at the moment.");
+	}
+	return fail(task, 502, "upstream_error", "The model's provider answered with status %d.", status);
+}
+
+/* The text has ended one way or another: what is still held, and the mark that closes reasoning. */
+static void finish_text(struct reading *reading)
+{
+	if (reading->call->stopped || reading->answered > MAX_ANSWER)
+		return;
+	if (reading->thinking)
+		pass_on(reading, "</think>", 8, false);
+	pass_on(reading, "", 0, true);
+}
+
+static int judge(struct reading *reading)
+{
+	struct task *task = reading->call->task;
+	struct llm_call *call = reading->call;
+
+	if (call->stopped || reading->http->end == HTTP_CLIENT_GONE) {
+		call->stopped = true;
+		return 0;
+	}
+	if (reading->failed)
+		return -1;
+	if (reading->done || call->finished)
+		return 0;
+	switch (reading->http->end) {
+	case HTTP_UNREACHABLE:
+		return fail(task, 502, "upstream_unreachable", "The model's provider cannot be reached.");
+	case HTTP_CONNECT_TIMEOUT:
+	case HTTP_FIRST_TIMEOUT:
+	case HTTP_IDLE_TIMEOUT:
+		return fail(task, 504, "upstream_timeout", "The model's provider did not answer in time.");
+	case HTTP_DONE:
+		if (reading->http->status != 200)
+			return refused(reading);
+		if (!reading->streamed && take_json(reading, reading->body->at, reading->body->len, "message") < 0)
+			return call->stopped ? 0 : -1;
+		if (!reading->streamed && (call->finished || reading->answered > 0)) {
+			call->finished = true;
+			return 0;
+		}
+		return fail(task, 502, "upstream_cut", "The model's provider broke off its answer.");
+	default:
+		return fail(task, 502, "upstream_cut", "The model's provider broke off its answer.");
+	}
+}
+
+static void free_arena(void *arena)
+{
+	arena_free(arena);
+}
+
+static int complete(struct llm_call *call)
+{
+	struct arena *arena = call->task->arena;
+	struct str *body = write_body(call);
+	const char *key = call->config->llm_key;
+	const char *headers[] = {"Content-Type: application/json", "Accept: text/event-stream, application/json",
+		key == NULL ? NULL : arena_printf(arena, "Authorization: Bearer %s", key), NULL};
+	struct http_call http = {.headers = headers, .body = body->at, .body_len = body->len,
+		.connect_timeout_s = call->config->llm_connect_timeout_s, .first_timeout_s = call->config->llm_first_timeout_s,
+		.idle_timeout_s = call->config->llm_idle_timeout_s, .silence_s = call->config->keepalive_s,
+		.data = on_data, .silence = on_silence, .gone = on_gone};
+	struct reading *reading = arena_get(arena, sizeof(*reading));
+	int result;
+
+	http.url = arena_printf(arena, "%s/chat/completions", call->config->llm_url);
+	http.arg = reading;
+	reading->call = call;
+	reading->http = &http;
+	reading->small = arena_new();
+	if (reading->small == NULL)
+		arena_exhausted(arena);
+	arena_later(arena, free_arena, reading->small);
+	reading->text = str_new(arena);
+	reading->body = str_new(arena);
+	sse_open(&reading->sse, arena, on_event, reading);
+	call->prompt_tokens = call->completion_tokens = -1;
+	call->finish_reason = "stop";
+	http_run(call->task, &http);
+	if (reading->streamed && http.end == HTTP_DONE)
+		sse_end(&reading->sse);
+	result = judge(reading);
+	finish_text(reading);
+	return result;
+}
+
+const struct provider provider_openai = {"openai", complete};
