@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: ISC
+ * AnythingLLM's chat and stream-chat: one question, its answer as one object or as events. */
+#include <string.h>
+#include <strings.h>
+
+#include "api/api.h"
+#include "base/field.h"
+#include "core/chat.h"
+#include "store/secret.h"
+#include "web/reply.h"
+#include "web/stream.h"
+
+enum { MAX_ATTACHMENTS = 32 };
+
+struct talk {
+	struct request *req;
+	struct chat chat;
+	struct stream stream;
+	struct str *event;
+	const char *uuid;   /* one for the whole reply */
+	bool streamed, reset;
+};
+
+/* ---- the question ---- */
+
+/* A session id is cast to a string; clients send numbers too. */
+static int read_session(struct talk *talk)
+{
+	struct json_object *value = field_get(talk->req->json, "sessionId");
+
+	if (value == NULL)
+		return 0;
+	if (!json_object_is_type(value, json_type_string) && !json_object_is_type(value, json_type_int))
+		return field_refuse(&talk->req->task, "sessionId", "a string");
+	talk->chat.session = json_object_get_string(value);
+	if (*talk->chat.session == '\0')
+		talk->chat.session = NULL;
+	else if (strlen(talk->chat.session) > 1024)
+		return fail_field(&talk->req->task, 422, "field_range", "sessionId", "sessionId is longer than 1024 bytes.");
+	return 0;
+}
+
+static int read_attachment(struct talk *talk, struct json_object *item, const char **image)
+{
+	struct task *task = &talk->req->task;
+	const char *mime = NULL, *content = NULL, *name = NULL;
+
+	if (!json_object_is_type(item, json_type_object))
+		return field_refuse(task, "attachments", "an array of objects");
+	if (field_text(task, item, "mime", &mime) < 0 || field_text(task, item, "contentString", &content) < 0 || field_text(task, item, "name", &name) < 0)
+		return -1;
+	if (mime != NULL && strcasecmp(mime, "application/anythingllm-document") == 0)
+		return fail_field(task, 501, "attachment_unsupported", "attachments", "The attachment %s cannot be read: documents in chats are not supported yet.",
+			name == NULL ? "without a name" : name);
+	if (content == NULL || *content == '\0')
+		return fail_field(task, 422, "field_type", "attachments", "An attachment has no contentString.");
+	*image = content;
+	return 0;
+}
+
+static int read_attachments(struct talk *talk)
+{
+	struct json_object *list = NULL;
+	const char **images;
+	size_t n, i;
+
+	talk->chat.attachments = "[]";
+	if (field_array(&talk->req->task, talk->req->json, "attachments", &list) < 0)
+		return -1;
+	if (list == NULL || (n = json_object_array_length(list)) == 0)
+		return 0;
+	if (n > MAX_ATTACHMENTS)
+		return fail_field(&talk->req->task, 400, "field_range", "attachments", "A chat takes %d attachments at most.", MAX_ATTACHMENTS);
+	images = arena_get(talk->req->task.arena, (n + 1) * sizeof(*images));
+	for (i = 0; i < n; i++)
+		if (read_attachment(talk, json_object_array_get_idx(list, i), &images[i]) < 0)
+			return -1;
+	talk->chat.images = images;
+	talk->chat.attachments = json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN);
+	return 0;
+}
+
+static bool known_mode(const char *mode)
+{
+	return mode == NULL || strcmp(mode, "chat") == 0 || strcmp(mode, "query") == 0 || strcmp(mode, "automatic") == 0;
+}
+
+/* What is wrong with the question is told only when the workspace is there. */
+static int refuse(struct talk *talk)
+{
+	struct task *task = &talk->req->task;
+	struct failure failure = task->failure;
+
+	fail_clear(task);
+	if (chat_find_workspace(task, talk->chat.slug) == 0)
+		task->failure = failure;
+	return -1;
+}
+
+static int read_question(struct talk *talk)
+{
+	struct request *req = talk->req;
+	struct json_object *message = field_get(req->json, "message");
+
+	if (field_bool(&req->task, req->json, "reset", &talk->reset) < 0 || read_session(talk) < 0 || read_attachments(talk) < 0 ||
+		field_text(&req->task, req->json, "mode", &talk->chat.mode) < 0)
+		return refuse(talk);
+	if (json_object_is_type(message, json_type_string) && json_object_get_string_len(message) > 0)
+		talk->chat.message = json_object_get_string(message);
+	if (talk->reset && (talk->chat.message == NULL || !known_mode(talk->chat.mode)))
+		return 0;
+	if (talk->chat.message == NULL)
+		fail_field(&req->task, 400, "message_empty", "message", "Message is empty");
+	else if (!known_mode(talk->chat.mode))
+		fail_field(&req->task, 400, "mode_invalid", "mode", "%.100s is not a valid mode.", talk->chat.mode);
+	else
+		return 0;
+	return refuse(talk);
+}
+
+/* ---- the events ---- */
+
+static int send_chunk(struct talk *talk, const char *text, size_t len, bool close)
+{
+	struct str *event = talk->event;
+
+	str_clear(event);
+	str_printf(event, "{\"uuid\":\"%s\",\"sources\":[],\"type\":\"textResponseChunk\",\"textResponse\":", talk->uuid);
+	str_json(event, text, len);
+	str_printf(event, ",\"close\":%s,\"error\":false}", close ? "true" : "false");
+	return stream_event(&talk->stream, event->at, event->len);
+}
+
+static int on_text(struct chat *chat, const char *text, size_t len)
+{
+	struct talk *talk = chat->dialect;
+
+	return talk->streamed ? send_chunk(talk, text, len, false) : 0;
+}
+
+/* A sign of life that every client takes for an empty piece of text: comments are unknown in this dialect. */
+static int on_silence(struct chat *chat)
+{
+	struct talk *talk = chat->dialect;
+
+	return talk->streamed ? send_chunk(talk, "", 0, false) : 0;
+}
+
+static bool on_gone(struct chat *chat)
+{
+	struct talk *talk = chat->dialect;
+
+	return wire_gone(talk->req->wire);
+}
+
+static const struct chat_sink sink = {on_text, on_silence, on_gone};
+
+static int send_finalize(struct talk *talk, bool empty)
+{
+	const struct chat *chat = &talk->chat;
+	struct str *event = talk->event;
+
+	str_clear(event);
+	str_printf(event, "{\"uuid\":\"%s\",\"type\":\"finalizeResponseStream\",\"close\":true,\"error\":false", talk->uuid);
+	if (!empty)
+		str_printf(event, ",\"chatId\":%lld,\"metrics\":%s,\"sources\":%s", (long long)chat->id, chat->metrics, chat->sources);
+	str_puts(event, "}");
+	return stream_event(&talk->stream, event->at, event->len);
+}
+
+/* One object that says all: a refusal, a bare reset, or the answer itself. */
+static int send_whole(struct talk *talk, const char *text, bool attachments, bool answered)
+{
+	const struct chat *chat = &talk->chat;
+	struct str *event = talk->event;
+
+	str_clear(event);
+	str_printf(event, "{\"id\":\"%s\",\"type\":\"textResponse\",\"textResponse\":", talk->uuid);
+	str_json_text(event, text);
+	str_printf(event, ",\"sources\":%s%s,\"close\":true,\"error\":null", answered ? chat->sources : "[]",
+		attachments && talk->streamed ? ",\"attachments\":[]" : "");
+	if (answered)
+		str_printf(event, ",\"chatId\":%lld", (long long)chat->id);
+	str_printf(event, ",\"metrics\":%s}", answered ? chat->metrics : "{}");
+	if (talk->streamed)
+		return stream_event(&talk->stream, event->at, event->len);
+	return reply_json(talk->req, 200, event->at, event->len);
+}
+
+static int send_empty(struct talk *talk)
+{
+	if (talk->streamed) {
+		send_chunk(talk, "", 0, true);
+		return send_finalize(talk, true);
+	}
+	return reply_json_printf(talk->req, 200, "{\"id\":\"%s\",\"type\":\"abort\",\"textResponse\":null,\"sources\":[],\"close\":true,"
+		"\"error\":\"No text completion could be completed with this input.\",\"metrics\":%s}", talk->uuid, talk->chat.metrics);
+}
+
+/* The stream broke after it had begun: say so, then what has been kept. */
+static void send_abort(struct talk *talk)
+{
+	struct str *event = talk->event;
+
+	str_clear(event);
+	str_printf(event, "{\"uuid\":\"%s\",\"type\":\"abort\",\"textResponse\":null,\"sources\":[],\"close\":true,\"error\":", talk->uuid);
+	str_json_text(event, talk->req->task.failure.message);
+	str_puts(event, "}");
+	stream_event(&talk->stream, event->at, event->len);
+	if (talk->chat.id != 0 && talk->chat.answer->len > 0)
+		send_finalize(talk, false);
+}
+
+static int send_outcome(struct talk *talk)
+{
+	struct chat *chat = &talk->chat;
+
+	switch (chat->end) {
+	case CHAT_ANSWERED:
+		if (!talk->streamed)
+			return send_whole(talk, chat->answer->at, false, true);
+		/* Two events say close; only the second has the sources.  Clients rely on both. */
+		send_chunk(talk, "", 0, true);
+		return send_finalize(talk, false);
+	case CHAT_REFUSED:
+		return send_whole(talk, chat->answer->at, chat->refused_early, false);
+	case CHAT_EMPTY:
+		return send_empty(talk);
+	default:
+		return 0;
+	}
+}
+
+static int ask(struct request *req, bool streamed)
+{
+	struct talk *talk = arena_get(req->task.arena, sizeof(*talk));
+
+	talk->req = req;
+	talk->streamed = streamed;
+	talk->event = str_new(req->task.arena);
+	talk->uuid = secret_new_uuid(req->task.arena);
+	talk->chat = (struct chat){.task = &req->task, .config = req->config, .slug = request_param(req, "slug"), .origin = "api",
+		.sink = &sink, .dialect = talk};
+	stream_open(&talk->stream, req, "text/event-stream");
+	if (read_question(talk) < 0 || (talk->reset && chat_reset(&req->task, talk->chat.slug, talk->chat.session) < 0))
+		return -1;
+	if (talk->reset && (talk->chat.message == NULL || !known_mode(talk->chat.mode))) {
+		send_whole(talk, "Chat history was reset!", true, false);
+		return 0;
+	}
+	if (chat_run(&talk->chat) < 0) {
+		if (!talk->stream.begun)
+			return -1;
+		send_abort(talk);
+		return 0;
+	}
+	send_outcome(talk);
+	return 0;
+}
+
+int anythingllm_chat(struct request *req)
+{
+	return ask(req, false);
+}
+
+int anythingllm_stream_chat(struct request *req)
+{
+	return ask(req, true);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC
+ * Handlers, a file a noun and dialect.  Each answers and returns 0, or returns -1 with the reason in the task. */
+#ifndef EXEDRA_API_H
+#define EXEDRA_API_H
+
+#include "web/request.h"
+
+/* health.c */
+int health_ping(struct request *);
+int health_live(struct request *);
+int health_ready(struct request *);
+
+/* anythingllm/auth.c */
+int anythingllm_auth(struct request *);
+
+/* anythingllm/workspace.c */
+int anythingllm_workspace_new(struct request *);
+int anythingllm_workspace_list(struct request *);
+int anythingllm_workspace_show(struct request *);
+int anythingllm_workspace_delete(struct request *);
+int anythingllm_workspace_update(struct request *);
+int anythingllm_workspace_chats(struct request *);
+int anythingllm_workspace_embed(struct request *);
+
+/* anythingllm/document.c */
+int anythingllm_document_raw_text(struct request *);
+int anythingllm_document_list(struct request *);
+int anythingllm_document_show(struct request *);
+
+/* anythingllm/chat.c */
+int anythingllm_chat(struct request *);
+int anythingllm_stream_chat(struct request *);
+
+#endif

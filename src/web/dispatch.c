@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: ISC */
+#include "web/dispatch.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/db.h"
+#include "store/secret.h"
+#include "web/form.h"
+#include "web/limits.h"
+#include "web/reply.h"
+#include "web/request.h"
+
+/* Bodies up to this are read before the key is looked up, so that the usual request has one round trip. */
+enum { TRUST_BYTES = 65536 };
+
+static atomic_int streams_open;
+static int streams_most;
+
+void dispatch_limit_streams(int most)
+{
+	streams_most = most;
+}
+
+static bool plain_id(const char *text)
+{
+	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+	return len > 0 && len <= 64 && text[len] == '\0';
+}
+
+static void begin(struct request *req, struct wire *wire, const struct config *config, struct arena *arena)
+{
+	const char *id = wire_param(wire, "HTTP_X_REQUEST_ID");
+
+	memset(req, 0, sizeof(*req));
+	req->wire = wire;
+	req->config = config;
+	req->started_us = clock_us();
+	req->task.arena = arena;
+	req->task.gone_fd = -1;
+	if (id != NULL && plain_id(id)) {
+		req->task.id = arena_strdup(arena, id);
+	} else {
+		char *fresh = arena_get(arena, REQUEST_ID_TEXT);
+
+		secret_request_id(fresh);
+		req->task.id = fresh;
+	}
+}
+
+static int find_route(struct request *req)
+{
+	int allowed;
+
+	req->route = route_find(routes, req->method, &req->path, req->params, &allowed);
+	if (req->route != NULL)
+		return 0;
+	if (req->method == OPTIONS)
+		return reply_preflight(req, allowed != 0 ? allowed : GET | POST | PUT | PATCH | DELETE);
+	if (allowed == 0)
+		return fail(&req->task, 404, "path_unknown", "There is nothing at this path.");
+	return fail(&req->task, 405, "method_refused", "This path does not take %s.", route_method_name(req->method));
+}
+
+/* Who calls, as far as the request says it.  Whether the key is good, the first transaction finds out. */
+static int identify(struct request *req)
+{
+	struct identity *who = &req->task.identity;
+	const char *key = request_key(req), *tenant = wire_param(req->wire, "EXEDRA_TENANT");
+
+	if (req->route->least == ANYONE)
+		return 0;
+	if (req->route->least == NOBODY)
+		return fail(&req->task, 404, "path_unknown", "There is nothing at this path.");
+	if (key == NULL)
+		return fail(&req->task, 401, "key_unknown", "No valid api key found.");
+	who->entry = ENTER_BY_KEY;
+	secret_sha256(key, strlen(key), who->key_hash);
+	who->least = req->route->least;
+	who->read_only = req->method == GET && (req->route->needs & (WRITES | STREAM)) == 0;
+	who->tenant_name = tenant == NULL || *tenant == '\0' ? NULL : tenant;
+	return 0;
+}
+
+/* The key comes first, always: before any other failure is told, the caller must be somebody. */
+static void verify_caller(struct request *req)
+{
+	struct identity *who = &req->task.identity;
+	struct failure failure = req->task.failure;
+
+	if (who->entry != ENTER_BY_KEY || who->tenant_id != 0 || failure.status == 401 || failure.status == 503)
+		return;
+	fail_clear(&req->task);
+	if (db_enter(&req->task) == 0)
+		req->task.failure = failure;
+}
+
+static int take_body(struct request *req)
+{
+	int needs = req->route->needs;
+	size_t limit = (needs & LARGE_BODY) != 0 ? LIMIT_TEXT : LIMIT_JSON;
+
+	if ((needs & (BODY | LARGE_BODY)) == 0)
+		return request_skip_body(req);
+	if ((req->body_announced < 0 || req->body_announced > TRUST_BYTES) && db_enter(&req->task) < 0)
+		return -1;
+	if (request_read_body(req, limit) < 0)
+		return -1;
+	return request_parse_json(req);
+}
+
+static int with_place(struct request *req)
+{
+	int result;
+
+	if (atomic_fetch_add(&streams_open, 1) >= streams_most) {
+		req->task.failure.retry_after_s = 1;
+		result = fail(&req->task, 503, "busy", "All places for chats are taken at the moment.");
+	} else {
+		result = req->route->handler(req);
+	}
+	atomic_fetch_sub(&streams_open, 1);
+	return result;
+}
+
+static int run(struct request *req)
+{
+	if (request_read_head(req) < 0 || find_route(req) < 0)
+		return -1;
+	if (req->route == NULL) /* OPTIONS has been answered */
+		return 0;
+	if (identify(req) < 0 || take_body(req) < 0)
+		return -1;
+	req->task.gone_fd = wire_gone_fd(req->wire);
+	if ((req->route->needs & STREAM) != 0)
+		return with_place(req);
+	return req->route->handler(req);
+}
+
+static void report(const struct request *req)
+{
+	const struct failure *failure = &req->task.failure;
+	bool trouble = failure->status >= 500;
+
+	log_event(trouble ? LOG_WARNING : LOG_INFO, &req->task, "request", "method=%s route=\"%s\" status=%d ms=%.1f tenant=%lld account=%lld%s%s%s",
+		req->head ? "HEAD" : req->method == 0 ? "?" : route_method_name(req->method), req->route == NULL ? "?" : req->route->pattern,
+		req->status, (double)(clock_us() - req->started_us) / 1000.0, (long long)req->task.identity.tenant_id,
+		(long long)req->task.identity.account_id, failure->status != 0 ? " code=" : "",
+		failure->status != 0 ? failure->code : "", req->wire->gone ? " gone=yes" : "");
+}
+
+/* The escape of a request that ran out of memory: its own frames are gone, what it held is given up here. */
+static void exhausted(struct request *req)
+{
+	db_abandon(&req->task);
+	log_event(LOG_ERROR, &req->task, "memory", "problem=\"out of memory\"");
+	if (req->status != 0)
+		return;
+	fail_clear(&req->task);
+	fail(&req->task, 503, "memory", "There is not enough memory for this at the moment.");
+	form_reply(req);
+}
+
+void dispatch(struct wire *wire, const struct config *config, struct arena *arena)
+{
+	struct request *volatile req = NULL;
+	jmp_buf escape;
+
+	if (setjmp(escape) == 0) {
+		arena_escape(arena, &escape);
+		req = arena_get(arena, sizeof(*req));
+		begin(req, wire, config, arena);
+		if (run(req) < 0) {
+			verify_caller(req);
+			if (req->status == 0)
+				form_reply(req);
+		}
+	} else if (req != NULL) {
+		arena_escape(arena, NULL);
+		exhausted(req);
+	}
+	arena_escape(arena, NULL);
+	if (req != NULL)
+		report(req);
+	wire_end(wire);
+	arena_empty(arena);
+}
+
+void dispatch_busy(struct wire *wire, const struct config *config, struct arena *arena)
+{
+	struct request req;
+
+	begin(&req, wire, config, arena);
+	req.task.failure.retry_after_s = 1;
+	fail(&req.task, 503, "busy", "Every place is taken at the moment.");
+	form_reply(&req);
+	report(&req);
+	wire_end(wire);
+	arena_empty(arena);
+}

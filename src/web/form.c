@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+#include "web/form.h"
+
+#include <string.h>
+
+#include "store/secret.h"
+#include "web/reply.h"
+
+/* Codes ending in _unknown are ids that do not exist, as far as this caller can know. */
+static bool unknown_id(const struct failure *failure)
+{
+	size_t len = strlen(failure->code);
+
+	return len > 8 && strcmp(failure->code + len - 8, "_unknown") == 0;
+}
+
+static bool from_upstream(const struct failure *failure)
+{
+	return strncmp(failure->code, "upstream_", 9) == 0;
+}
+
+/* What concerns who calls, or the server's state, looks alike on all of AnythingLLM's routes. */
+static bool about_the_caller(const struct failure *failure)
+{
+	if (from_upstream(failure))
+		return false;
+	return failure->status == 401 || failure->status == 403 || failure->status == 429 || failure->status == 503;
+}
+
+static void put_error(struct str *body, const struct failure *failure)
+{
+	str_puts(body, "{\"error\":");
+	str_json_text(body, failure->message);
+	str_puts(body, "}");
+}
+
+static void put_abort(struct str *body, const struct failure *failure, struct arena *arena)
+{
+	str_printf(body, "{\"id\":\"%s\",\"type\":\"abort\",\"textResponse\":null,\"sources\":[],\"close\":true,\"error\":", secret_new_uuid(arena));
+	str_json_text(body, failure->message);
+	str_puts(body, "}");
+}
+
+static const char *openai_type(int status)
+{
+	return status == 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error";
+}
+
+/* `detail` beside `error`: readers of Open WebUI's API look there, and SDKs ignore it. */
+static void put_openai(struct str *body, const struct failure *failure)
+{
+	str_puts(body, "{\"error\":{\"message\":");
+	str_json_text(body, failure->message);
+	str_printf(body, ",\"type\":\"%s\",\"param\":", openai_type(failure->status));
+	str_json_text(body, failure->field);
+	str_puts(body, ",\"code\":");
+	str_json_text(body, strcmp(failure->code, "key_unknown") == 0 ? "invalid_api_key" : failure->code);
+	str_puts(body, "},\"detail\":");
+	str_json_text(body, failure->message);
+	str_puts(body, "}");
+}
+
+static void put_body(struct request *req, enum form form, struct str *body)
+{
+	const struct failure *failure = &req->task.failure;
+
+	if (form == FORM_OPENAI) {
+		put_openai(body, failure);
+	} else if (about_the_caller(failure) || form == FORM_ERROR || form == FORM_TEXT || form == FORM_EMPTY) {
+		put_error(body, failure);
+	} else if (form == FORM_ABORT) {
+		put_abort(body, failure, req->task.arena);
+	} else {
+		str_puts(body, form == FORM_WORKSPACE ? "{\"workspace\":null,\"message\":" : "{\"success\":false,\"error\":");
+		str_json_text(body, failure->message);
+		str_puts(body, "}");
+	}
+}
+
+void form_reply(struct request *req)
+{
+	struct failure *failure = &req->task.failure;
+	enum form form = req->route == NULL ? FORM_ERROR : req->route->form;
+	struct str *body = str_new(req->task.arena);
+
+	if (failure->status == 0)
+		fail(&req->task, 500, "internal", "Something went wrong here.");
+	/* AnythingLLM answers 403 to a bad key, every other dialect 401. */
+	if (failure->status == 401 && form != FORM_OPENAI)
+		failure->status = 403;
+	/* A model's failure is 500 on AnythingLLM's chat routes, whatever it was; only 429 tells a client to wait. */
+	if (form == FORM_ABORT && from_upstream(failure) && failure->status != 429)
+		failure->status = 500;
+	if (form == FORM_TEXT && unknown_id(failure) && failure->status >= 400 && failure->status <= 404 && failure->status != 403) {
+		reply_reason(req, failure->status);
+		return;
+	}
+	if (form == FORM_EMPTY && unknown_id(failure) && failure->status != 403) {
+		reply_empty(req, 401);
+		return;
+	}
+	put_body(req, form, body);
+	reply_json(req, failure->status, body->at, body->len);
+}

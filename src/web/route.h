@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC
+ * The service is a table (api/routes.c).  A row says who may, what the handler needs and how a failure is dressed;
+ * the dispatcher does what the row says, so no handler can forget it. */
+#ifndef EXEDRA_ROUTE_H
+#define EXEDRA_ROUTE_H
+
+#include "base/task.h"
+
+struct request;
+
+enum method { GET = 1, POST = 2, PUT = 4, PATCH = 8, DELETE = 16, OPTIONS = 32 };
+
+enum need {
+	BODY = 1,        /* a JSON object, at most LIMIT_JSON; req->json is never NULL then */
+	LARGE_BODY = 2,  /* the same, at most LIMIT_TEXT */
+	STREAM = 4,      /* may answer with an event stream: counts against the places for streams */
+	WRITES = 8,      /* a GET that changes something after all; all else but GET writes anyway */
+	NEEDS_NO_DB = 16 /* answers without the database: for probes */
+};
+
+/* How a failure looks: the dialect's form, and within AnythingLLM's the route's own. */
+enum form {
+	FORM_ERROR,     /* {"error":"..."} */
+	FORM_TEXT,      /* an unknown id is the bare reason phrase as text/plain; else as FORM_ERROR */
+	FORM_EMPTY,     /* an unknown id is 401 with no body; else as FORM_ERROR */
+	FORM_WORKSPACE, /* {"workspace":null,"message":"..."} */
+	FORM_SUCCESS,   /* {"success":false,"error":"..."} */
+	FORM_ABORT,     /* {"id":...,"type":"abort","textResponse":null,"sources":[],"close":true,"error":"..."} */
+	FORM_OPENAI,    /* {"error":{"message","type","param","code"},"detail":"..."} */
+};
+
+struct route {
+	enum method method;
+	const char *pattern;   /* from the root, without /api; {x} binds one segment, {x...} the rest */
+	enum role least;       /* 0 = shut */
+	int needs;             /* enum need, or-ed */
+	enum form form;
+	int (*handler)(struct request *); /* 0 = answered; -1 = the reason is in the task */
+	const char *description;
+};
+
+/* api/routes.c; the row without a pattern ends it. */
+extern const struct route routes[];
+
+enum { ROUTE_MAX_SEGMENTS = 24, ROUTE_MAX_PARAMS = 4 };
+
+/* A path taken apart: each segment percent-decoded once. */
+struct path {
+	char *segments[ROUTE_MAX_SEGMENTS];
+	int n_segments;
+	bool slash_at_end;
+	bool api;             /* one leading /api has been taken off */
+};
+
+struct path_param {
+	const char *name; /* of `len` bytes, in the pattern */
+	size_t name_len;
+	const char *value;
+	char *const *rest; /* {x...}: all segments from here on */
+	int n_rest;
+};
+
+/* Find the row.  `params` takes what {x} bound.  NULL when no row fits; *allowed then holds the methods of the rows
+ * whose pattern fits (0: none). */
+const struct route *route_find(const struct route *table, enum method, const struct path *, struct path_param *params, int *allowed);
+
+const char *route_method_name(enum method);
+const char *route_role_name(enum role);
+const char *route_form_name(enum form);
+/* "BODY STREAM", or "-".  The text belongs to the arena. */
+const char *route_needs_text(struct arena *, int needs);
+
+#endif

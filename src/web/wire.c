@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+#include "web/wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Record type of the FastCGI specification, section 8: libfcgi keeps it to itself. */
+enum { FCGI_ABORT_REQUEST = 2 };
+
+void wire_open_fcgi(struct wire *wire)
+{
+	memset(wire, 0, sizeof(*wire));
+	/* No listening socket: we accept ourselves, so that the connection has its time-outs before a byte is read. */
+	FCGX_InitRequest(&wire->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR);
+}
+
+void wire_open_cgi(struct wire *wire, char **environment)
+{
+	memset(wire, 0, sizeof(*wire));
+	wire->cgi = true;
+	wire->params = environment;
+}
+
+int wire_next(struct wire *wire, int fd)
+{
+	wire->gone = false;
+	if (fd >= 0) {
+		wire->fcgi.ipcFd = fd;
+		/* FCGX_Accept_r() first ends the request before, which would close the connection. */
+		wire->fcgi.keepConnection = 1;
+	}
+	if (FCGX_Accept_r(&wire->fcgi) < 0) {
+		wire->fcgi.ipcFd = -1;
+		return -1;
+	}
+	wire->params = wire->fcgi.envp;
+	return 0;
+}
+
+bool wire_kept(const struct wire *wire)
+{
+	return !wire->cgi && wire->fcgi.ipcFd >= 0;
+}
+
+int wire_fd(const struct wire *wire)
+{
+	return wire->cgi ? -1 : wire->fcgi.ipcFd;
+}
+
+void wire_end(struct wire *wire)
+{
+	if (!wire->cgi) {
+		/* What is left of a body would be taken for the next request's head. */
+		if (FCGX_HasSeenEOF(wire->fcgi.in) == 0)
+			wire->fcgi.keepConnection = 0;
+		FCGX_Finish_r(&wire->fcgi);
+	}
+	wire->params = NULL;
+}
+
+void wire_close(struct wire *wire)
+{
+	if (!wire_kept(wire))
+		return;
+	close(wire->fcgi.ipcFd);
+	wire->fcgi.ipcFd = -1;
+}
+
+const char *wire_param(const struct wire *wire, const char *name)
+{
+	size_t len = strlen(name);
+	char **param;
+
+	for (param = wire->params; *param != NULL; param++)
+		if (strncmp(*param, name, len) == 0 && (*param)[len] == '=')
+			return *param + len + 1;
+	return NULL;
+}
+
+ssize_t wire_read(struct wire *wire, char *buffer, size_t room)
+{
+	ssize_t got;
+
+	if (room > 65536)
+		room = 65536;
+	if (!wire->cgi) {
+		got = FCGX_GetStr(buffer, (int)room, wire->fcgi.in);
+		return got == 0 && FCGX_GetError(wire->fcgi.in) != 0 ? -1 : got;
+	}
+	while ((got = read(STDIN_FILENO, buffer, room)) < 0 && errno == EINTR)
+		;
+	return got;
+}
+
+static int write_all(const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t wrote = write(STDOUT_FILENO, bytes, len);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote < 0)
+			return -1;
+		bytes += wrote;
+		len -= (size_t)wrote;
+	}
+	return 0;
+}
+
+int wire_write(struct wire *wire, const char *bytes, size_t len)
+{
+	if (wire->gone)
+		return -1;
+	if (wire->cgi) {
+		wire->gone = write_all(bytes, len) < 0;
+		return wire->gone ? -1 : 0;
+	}
+	while (len > 0 && !wire->gone) {
+		int piece = len > 1 << 20 ? 1 << 20 : (int)len;
+
+		wire->gone = FCGX_PutStr(bytes, piece, wire->fcgi.out) < piece;
+		bytes += piece;
+		len -= (size_t)piece;
+	}
+	return wire->gone ? -1 : 0;
+}
+
+int wire_flush(struct wire *wire)
+{
+	if (!wire->cgi && !wire->gone)
+		wire->gone = FCGX_FFlush(wire->fcgi.out) < 0;
+	return wire->gone ? -1 : 0;
+}
+
+int wire_gone_fd(const struct wire *wire)
+{
+	return wire->cgi ? STDOUT_FILENO : wire->fcgi.ipcFd;
+}
+
+/* Nothing but an abort record may come behind the body; the web server that leaves closes the connection. */
+static bool fcgi_gone(const struct wire *wire)
+{
+	unsigned char record[2];
+	ssize_t got = recv(wire->fcgi.ipcFd, record, sizeof(record), MSG_PEEK | MSG_DONTWAIT);
+
+	if (got < 0)
+		return errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+	return got == 0 || (got == 2 && record[1] == FCGI_ABORT_REQUEST);
+}
+
+bool wire_gone(struct wire *wire)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO};
+
+	if (wire->gone)
+		return true;
+	if (wire->cgi)
+		wire->gone = poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0;
+	else
+		wire->gone = fcgi_gone(wire);
+	return wire->gone;
+}
