@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: ISC
+ * exedractl: what an administrator does, as thin calls of the SQL functions that psql can call too. */
+#include <getopt.h>
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/config.h"
+#include "config.h"
+#include "ctl/script.h"
+#include "statements.h"
+
+enum { MAX_ARGS = 4, OLDEST_PROGRAM = 1 };
+
+/* What the command line said. */
+static struct {
+	const char *conninfo, *config, *runtime_role, *role, *account, *label, *expires;
+} said;
+
+/* A command: words, the statement it is, where its parameters come from. */
+struct command {
+	const char *noun, *verb, *operands;
+	const struct stmt *stmt;
+	int n_operands;
+	const char **options[MAX_ARGS]; /* parameters behind the operands */
+};
+
+static const struct command commands[] = {
+	{"tenant", "create", "NAME", &sql_ctl_tenant_create, 1, {0}},
+	{"tenant", "list", "", &sql_ctl_tenant_list, 0, {0}},
+	{"tenant", "suspend", "NAME", &sql_ctl_tenant_suspend, 1, {0}},
+	{"tenant", "resume", "NAME", &sql_ctl_tenant_resume, 1, {0}},
+	{"tenant", "delete", "NAME", &sql_ctl_tenant_delete, 1, {0}},
+	{"account", "create", "TENANT USERNAME [--role default|manager|admin]", &sql_ctl_account_create, 2, {&said.role}},
+	{"account", "list", "TENANT", &sql_ctl_account_list, 1, {0}},
+	{"account", "suspend", "TENANT USERNAME", &sql_ctl_account_suspend, 2, {0}},
+	{"account", "resume", "TENANT USERNAME", &sql_ctl_account_resume, 2, {0}},
+	{"account", "delete", "TENANT USERNAME", &sql_ctl_account_delete, 2, {0}},
+	{"account", "grant", "TENANT USERNAME WORKSPACE", &sql_ctl_account_grant, 3, {0}},
+	{"key", "create", "TENANT [--account USERNAME] [--label TEXT] [--expires SECONDS]", &sql_ctl_key_create, 1,
+		{&said.account, &said.label, &said.expires}},
+	{"key", "list", "TENANT", &sql_ctl_key_list, 1, {0}},
+	{"key", "suspend", "TENANT ID", &sql_ctl_key_suspend, 2, {0}},
+	{"key", "resume", "TENANT ID", &sql_ctl_key_resume, 2, {0}},
+	{"key", "delete", "TENANT ID", &sql_ctl_key_delete, 2, {0}},
+};
+
+enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static void usage(FILE *to)
+{
+	int i;
+
+	fputs("usage: exedractl [-c FILE] [-d CONNINFO] COMMAND\n\n"
+	      "  init [--runtime-role ROLE]      make the schema in the database\n"
+	      "  upgrade [--runtime-role ROLE]   bring it to this program's version\n", to);
+	for (i = 0; i < N_COMMANDS; i++)
+		fprintf(to, "  %s %s %s\n", commands[i].noun, commands[i].verb, commands[i].operands);
+	fputs("\n  --version, --help\n", to);
+}
+
+static int fail_with(PGconn *pg, const PGresult *rows)
+{
+	const char *primary = rows == NULL ? NULL : PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
+	const char *sqlstate = rows == NULL ? NULL : PQresultErrorField(rows, PG_DIAG_SQLSTATE);
+
+	if (sqlstate != NULL && (strcmp(sqlstate, "3F000") == 0 || strcmp(sqlstate, "42883") == 0))
+		fprintf(stderr, "exedractl: %s (has `exedractl init` been run on this database?)\n", primary);
+	else if (primary != NULL)
+		fprintf(stderr, "exedractl: %s\n", primary);
+	else
+		fprintf(stderr, "exedractl: %s", PQerrorMessage(pg));
+	return 1;
+}
+
+static PGresult *run(PGconn *pg, const struct stmt *stmt, const char *const *args)
+{
+	PGresult *rows = PQexecParams(pg, stmt->text, stmt->n_params, NULL, args, NULL, NULL, 0);
+
+	if (PQresultStatus(rows) == PGRES_TUPLES_OK || PQresultStatus(rows) == PGRES_COMMAND_OK)
+		return rows;
+	fail_with(pg, rows);
+	PQclear(rows);
+	return NULL;
+}
+
+/* Rows as lines, columns separated by tabs.  A void function's empty column prints nothing. */
+static void print_rows(const PGresult *rows)
+{
+	int row, column;
+
+	for (row = 0; row < PQntuples(rows); row++) {
+		if (PQnfields(rows) == 1 && *PQgetvalue(rows, row, 0) == '\0')
+			continue;
+		for (column = 0; column < PQnfields(rows); column++)
+			printf("%s%s", column == 0 ? "" : "\t", PQgetisnull(rows, row, column) ? "-" : PQgetvalue(rows, row, column));
+		putchar('\n');
+	}
+}
+
+static int run_command(PGconn *pg, const struct command *command, char **operands, int n)
+{
+	const char *args[8] = {0};
+	PGresult *rows;
+	int i;
+
+	if (n != command->n_operands) {
+		fprintf(stderr, "usage: exedractl %s %s %s\n", command->noun, command->verb, command->operands);
+		return 2;
+	}
+	for (i = 0; i < n; i++)
+		args[i] = operands[i];
+	for (; i < command->stmt->n_params; i++)
+		args[i] = *command->options[i - n];
+	rows = run(pg, command->stmt, args);
+	if (rows == NULL)
+		return 1;
+	print_rows(rows);
+	PQclear(rows);
+	return 0;
+}
+
+static int run_simple(PGconn *pg, const struct stmt *stmt, const char *const *args)
+{
+	PGresult *rows = run(pg, stmt, args);
+
+	PQclear(rows);
+	return rows == NULL ? -1 : 0;
+}
+
+static int run_text(PGconn *pg, const struct script *script)
+{
+	PGresult *rows = PQexec(pg, script->text);
+	int result = 0;
+
+	if (PQresultStatus(rows) != PGRES_TUPLES_OK && PQresultStatus(rows) != PGRES_COMMAND_OK && PQresultStatus(rows) != PGRES_EMPTY_QUERY) {
+		fprintf(stderr, "exedractl: in %s/%s.sql:\n", script->folder, script->name);
+		result = fail_with(pg, rows);
+	}
+	PQclear(rows);
+	return result == 0 ? 0 : -1;
+}
+
+/* What a query of one value says; -1 when it fails. */
+static int ask_number(PGconn *pg, const struct stmt *stmt)
+{
+	PGresult *rows = run(pg, stmt, NULL);
+	int number = rows == NULL || PQntuples(rows) == 0 ? -1 : *PQgetvalue(rows, 0, 0) == 't' ? 1 : atoi(PQgetvalue(rows, 0, 0));
+
+	PQclear(rows);
+	return number;
+}
+
+/* Schema files behind the version that is there, in their order; all functions and policies; the grants. */
+static int apply(PGconn *pg, int version)
+{
+	const struct script *script;
+	char number[16], oldest[16];
+	const char *args[] = {number, oldest};
+
+	snprintf(oldest, sizeof(oldest), "%d", OLDEST_PROGRAM);
+	for (script = scripts; script->folder != NULL; script++) {
+		if (strcmp(script->folder, "schema") != 0 || atoi(script->name) <= version)
+			continue;
+		snprintf(number, sizeof(number), "%d", atoi(script->name));
+		if (run_text(pg, script) < 0 || run_simple(pg, &sql_ctl_schema_applied, args) < 0)
+			return -1;
+	}
+	for (script = scripts; script->folder != NULL; script++)
+		if (strcmp(script->folder, "function") == 0 && run_text(pg, script) < 0)
+			return -1;
+	if (said.runtime_role != NULL)
+		return run_simple(pg, &sql_ctl_schema_grant, &said.runtime_role);
+	return 0;
+}
+
+static int upgrade_within(PGconn *pg, bool init)
+{
+	int found;
+
+	if (run_simple(pg, &sql_ctl_schema_begin, NULL) < 0 || (found = ask_number(pg, &sql_ctl_schema_found)) < 0)
+		return -1;
+	if (!found && !init) {
+		fputs("exedractl: there is nothing to upgrade; use `exedractl init`.\n", stderr);
+		return -1;
+	}
+	if (!found && run_simple(pg, &sql_ctl_schema_create, NULL) < 0)
+		return -1;
+	return apply(pg, found ? ask_number(pg, &sql_ctl_schema_version) : 0);
+}
+
+static int upgrade(PGconn *pg, bool init)
+{
+	int result;
+
+	PQclear(PQexec(pg, "BEGIN"));
+	result = upgrade_within(pg, init);
+	PQclear(PQexec(pg, result == 0 ? "COMMIT" : "ROLLBACK"));
+	return result == 0 ? 0 : 1;
+}
+
+static void drop_notice(void *arg, const char *message)
+{
+	(void)arg;
+	(void)message;
+}
+
+static PGconn *open_database(void)
+{
+	const char *path = said.config != NULL ? said.config : access(DEFAULT_CONFIG, R_OK) == 0 ? DEFAULT_CONFIG : NULL;
+	struct config *config = NULL;
+	char problem[700];
+	PGconn *pg;
+
+	if (said.conninfo == NULL) {
+		config = config_read(path, problem, sizeof(problem));
+		if (config == NULL) {
+			fprintf(stderr, "exedractl: %s\n", problem);
+			return NULL;
+		}
+	}
+	pg = PQconnectdb(said.conninfo != NULL ? said.conninfo : config->db_url);
+	config_free(config);
+	if (PQstatus(pg) != CONNECTION_OK) {
+		fprintf(stderr, "exedractl: %s", PQerrorMessage(pg));
+		PQfinish(pg);
+		return NULL;
+	}
+	PQsetNoticeProcessor(pg, drop_notice, NULL);
+	return pg;
+}
+
+static int dispatch(PGconn *pg, char **words, int n)
+{
+	int i;
+
+	if (n == 1 && (strcmp(words[0], "init") == 0 || strcmp(words[0], "upgrade") == 0))
+		return upgrade(pg, strcmp(words[0], "init") == 0);
+	for (i = 0; i < N_COMMANDS; i++)
+		if (strcmp(words[0], commands[i].noun) == 0 && strcmp(words[1], commands[i].verb) == 0)
+			return run_command(pg, &commands[i], words + 2, n - 2);
+	return 2;
+}
+
+static bool known(char **words, int n)
+{
+	int i;
+
+	if (n == 1)
+		return strcmp(words[0], "init") == 0 || strcmp(words[0], "upgrade") == 0;
+	for (i = 0; n > 1 && i < N_COMMANDS; i++)
+		if (strcmp(words[0], commands[i].noun) == 0 && strcmp(words[1], commands[i].verb) == 0)
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"runtime-role", required_argument, NULL, 'R'}, {"role", required_argument, NULL, 'r'},
+		{"account", required_argument, NULL, 'a'}, {"label", required_argument, NULL, 'l'}, {"expires", required_argument, NULL, 'e'},
+		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
+	PGconn *pg;
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "c:d:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			said.config = optarg;
+			break;
+		case 'd':
+			said.conninfo = optarg;
+			break;
+		case 'R':
+			said.runtime_role = optarg;
+			break;
+		case 'r':
+			said.role = optarg;
+			break;
+		case 'a':
+			said.account = optarg;
+			break;
+		case 'l':
+			said.label = optarg;
+			break;
+		case 'e':
+			said.expires = optarg;
+			break;
+		case 'V':
+			puts("exedractl " PACKAGE_VERSION);
+			return 0;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (!known(argv + optind, argc - optind)) {
+		usage(stderr);
+		return 2;
+	}
+	if ((pg = open_database()) == NULL)
+		return 1;
+	status = dispatch(pg, argv + optind, argc - optind);
+	PQfinish(pg);
+	return status;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC
+ * exedra: options, and which of its lives it leads: master of a pool, one CGI request, or a word about itself. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <fcgiapp.h>
+#include <malloc.h>
+
+#include "base/config.h"
+#include "base/http.h"
+#include "base/log.h"
+#include "config.h"
+#include "core/worker_id.h"
+#include "start/master.h"
+#include "start/socket.h"
+#include "store/pool.h"
+#include "store/secret.h"
+#include "web/dispatch.h"
+#include "web/route.h"
+#include "web/wire.h"
+
+extern char **environ;
+
+static void usage(FILE *to)
+{
+	fputs("usage: exedra [-c FILE] [-v] [--listen ADDRESS]   serve FastCGI; ADDRESS is a path or a loopback address:port\n"
+	      "       exedra -t [-c FILE]                        check the configuration\n"
+	      "       exedra --routes | --settings               print the table of routes, of settings\n"
+	      "       exedra --version | --help\n", to);
+}
+
+static int print_routes(void)
+{
+	struct arena *arena = arena_new();
+	const struct route *row;
+
+	if (arena == NULL)
+		return 1;
+	for (row = routes; row->pattern != NULL; row++)
+		printf("%s\t%s\t%s\t%s\t%s\t%s\n", route_method_name(row->method), row->pattern, route_role_name(row->least),
+			route_needs_text(arena, row->needs), route_form_name(row->form), row->description);
+	arena_free(arena);
+	return 0;
+}
+
+static int print_settings(void)
+{
+	const struct setting_text *s;
+
+	for (s = config_list(); s->name != NULL; s++)
+		printf("%s\t%s\t%s\t%s\n", s->name, s->kind, s->preset == NULL ? "" : s->preset, s->description);
+	return 0;
+}
+
+/* A CGI process answers one request and is gone; the web server ends it when the client leaves. */
+static int run_cgi(const struct config *config)
+{
+	struct arena *arena = arena_new();
+	struct wire wire;
+
+	if (arena == NULL)
+		return 1;
+	signal(SIGPIPE, SIG_IGN);
+	pool_open(config);
+	worker_id_make();
+	dispatch_limit_streams(1);
+	wire_open_cgi(&wire, environ);
+	dispatch(&wire, config, arena);
+	arena_free(arena);
+	http_stop();
+	pool_close();
+	return 0;
+}
+
+static int run_pool(struct config *config, const char *path)
+{
+	char problem[300];
+	int fd, status;
+
+	if (socket_given(STDIN_FILENO)) {
+		fd = socket_adopt(STDIN_FILENO);
+	} else {
+		fd = socket_listen(config->listen, config->socket_mode, problem, sizeof(problem));
+		if (fd < 0) {
+			log_event(LOG_ERROR, NULL, "listen", "problem=\"%s\"", problem);
+			return 1;
+		}
+	}
+	FCGX_Init();
+	signal(SIGPIPE, SIG_IGN);
+	/* Few arenas: a thousand threads would otherwise each keep memory of their own. */
+	mallopt(M_ARENA_MAX, 2);
+	if (fd == STDIN_FILENO)
+		return master_run(config, path, fd);
+	{
+		char *listen = strdup(config->listen); /* the master may read a new configuration */
+
+		status = master_run(config, path, fd);
+		if (listen != NULL)
+			socket_remove(listen);
+		free(listen);
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"listen", required_argument, NULL, 'l'}, {"routes", no_argument, NULL, 'r'},
+		{"settings", no_argument, NULL, 's'}, {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
+	const char *path = access(DEFAULT_CONFIG, R_OK) == 0 ? DEFAULT_CONFIG : NULL;
+	struct config *config;
+	char problem[700];
+	bool check = false, verbose = false;
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "c:tvh", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'l':
+			setenv("EXEDRA_SET_LISTEN", optarg, 1);
+			break;
+		case 't':
+			check = true;
+			break;
+		case 'v':
+			verbose = true;
+			break;
+		case 'r':
+			return print_routes();
+		case 's':
+			return print_settings();
+		case 'V':
+			puts("exedra " PACKAGE_VERSION);
+			return 0;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		usage(stderr);
+		return 2;
+	}
+	config = config_read(path, problem, sizeof(problem));
+	if (config == NULL) {
+		fprintf(stderr, "exedra: %s\n", problem);
+		return 1;
+	}
+	if (check) {
+		puts("The configuration is good.");
+		config_free(config);
+		return 0;
+	}
+	log_threshold(verbose ? LOG_DEBUG : (enum log_level)config->log_level);
+	if (secret_open() < 0 || http_start() < 0) {
+		fputs("exedra: libsodium or libcurl does not work here.\n", stderr);
+		return 1;
+	}
+	if (getenv("REQUEST_METHOD") == NULL || getenv("GATEWAY_INTERFACE") == NULL || socket_given(STDIN_FILENO))
+		return run_pool(config, path);
+	status = run_cgi(config);
+	config_free(config);
+	return status;
+}

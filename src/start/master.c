@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC */
+#include "start/master.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "start/worker.h"
+
+enum {
+	MAX_WORKERS = 1024,    /* of all generations at once */
+	SOON_MS = 1000,        /* a worker that dies younger than this is replaced with back-off */
+	MAX_BACKOFF_MS = 5000,
+};
+
+struct child {
+	pid_t pid; /* 0 = free */
+	int64_t born_ms;
+	bool draining;
+};
+
+static struct {
+	struct config *config;
+	const char *path;
+	int listen_fd;
+	sigset_t signals, before;
+	struct child children[MAX_WORKERS];
+	int backoff_ms;
+	int64_t start_ms; /* when the next worker may be started */
+	bool ending;
+} master;
+
+static struct child *find_child(pid_t pid)
+{
+	int i;
+
+	for (i = 0; i < MAX_WORKERS; i++)
+		if (master.children[i].pid == pid)
+			return &master.children[i];
+	return NULL;
+}
+
+static int count_children(bool draining_too)
+{
+	int i, n = 0;
+
+	for (i = 0; i < MAX_WORKERS; i++)
+		n += master.children[i].pid != 0 && (draining_too || !master.children[i].draining);
+	return n;
+}
+
+static void start_worker(void)
+{
+	struct child *child = find_child(0);
+	pid_t parent = getpid(), pid;
+
+	if (child == NULL)
+		return;
+	pid = fork();
+	if (pid < 0) {
+		log_event(LOG_ERROR, NULL, "fork", "error=\"%s\"", strerror(errno));
+		master.start_ms = clock_ms() + SOON_MS;
+		return;
+	}
+	if (pid > 0) {
+		*child = (struct child){.pid = pid, .born_ms = clock_ms()};
+		return;
+	}
+	/* A worker must not outlive its master: nobody could end it. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(0);
+	sigprocmask(SIG_SETMASK, &master.before, NULL);
+	exit(worker_run(master.config, master.listen_fd));
+}
+
+static void start_missing(void)
+{
+	while (!master.ending && clock_ms() >= master.start_ms && count_children(false) < master.config->processes) {
+		int before = count_children(false);
+
+		start_worker();
+		if (count_children(false) == before)
+			return;
+	}
+}
+
+static void tell(int signal, bool old_only)
+{
+	int i;
+
+	for (i = 0; i < MAX_WORKERS; i++) {
+		struct child *child = &master.children[i];
+
+		if (child->pid == 0 || (old_only && child->draining))
+			continue;
+		child->draining = true;
+		kill(child->pid, signal);
+	}
+}
+
+/* A worker that dies as soon as it is started would otherwise be started thousands of times a second. */
+static void back_off(const struct child *child)
+{
+	if (clock_ms() - child->born_ms >= SOON_MS) {
+		master.backoff_ms = 0;
+		return;
+	}
+	master.backoff_ms = master.backoff_ms == 0 ? 100 : master.backoff_ms * 2;
+	if (master.backoff_ms > MAX_BACKOFF_MS)
+		master.backoff_ms = MAX_BACKOFF_MS;
+	master.start_ms = clock_ms() + master.backoff_ms;
+}
+
+static void reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct child *child = find_child(pid);
+
+		if (child == NULL)
+			continue;
+		if (!child->draining) {
+			log_event(LOG_ERROR, NULL, "worker_died", "worker=%d %s=%d", (int)pid, WIFSIGNALED(status) ? "signal" : "status",
+				WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+			back_off(child);
+		}
+		child->pid = 0;
+	}
+}
+
+static void reload(void)
+{
+	char problem[700];
+	struct config *fresh = config_read(master.path, problem, sizeof(problem));
+
+	if (fresh == NULL) {
+		log_event(LOG_ERROR, NULL, "reload_refused", "problem=\"%s\"", problem);
+		return;
+	}
+	tell(SIGTERM, true);
+	config_free(master.config);
+	master.config = fresh;
+	log_threshold((enum log_level)fresh->log_level);
+	master.start_ms = 0;
+	start_missing();
+	log_event(LOG_INFO, NULL, "reloaded", "workers=%d", fresh->processes);
+}
+
+/* Wait for a signal, or until a worker may be started again. */
+static int next_signal(void)
+{
+	struct timespec wait = {0};
+	int left;
+
+	if (master.ending || count_children(false) >= master.config->processes)
+		return sigwaitinfo(&master.signals, NULL);
+	left = clock_left_ms(master.start_ms);
+	wait.tv_sec = left / 1000;
+	wait.tv_nsec = (left % 1000 + 1) * 1000000L % 1000000000L;
+	return sigtimedwait(&master.signals, NULL, &wait);
+}
+
+int master_run(struct config *config, const char *path, int listen_fd)
+{
+	master.config = config;
+	master.path = path;
+	master.listen_fd = listen_fd;
+	sigemptyset(&master.signals);
+	sigaddset(&master.signals, SIGTERM);
+	sigaddset(&master.signals, SIGINT);
+	sigaddset(&master.signals, SIGHUP);
+	sigaddset(&master.signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &master.signals, &master.before);
+	start_missing();
+	log_event(LOG_INFO, NULL, "ready", "listen=%s workers=%d threads=%d", config->listen, config->processes, config->threads);
+	while (!master.ending || count_children(true) > 0) {
+		switch (next_signal()) {
+		case SIGTERM:
+		case SIGINT:
+			if (!master.ending)
+				log_event(LOG_INFO, NULL, "ending", "drain=%d", master.config->drain_s);
+			master.ending = true;
+			tell(SIGTERM, true);
+			break;
+		case SIGHUP:
+			if (!master.ending)
+				reload();
+			break;
+		default:
+			break;
+		}
+		reap();
+		start_missing();
+	}
+	log_event(LOG_INFO, NULL, "ended", "%s", "");
+	config_free(master.config);
+	return 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC
+ * The master process: holds the socket, keeps the workers running, hands signals on. */
+#ifndef EXEDRA_MASTER_H
+#define EXEDRA_MASTER_H
+
+#include "base/config.h"
+
+/* Run workers on the listening socket until SIGTERM or SIGINT.  SIGHUP reads the configuration again (from `path`, which
+ * may be NULL), starts new workers with it and drains the old ones; a bad one is refused and the old kept.  Takes over
+ * the config.  Returns the exit status of the process. */
+int master_run(struct config *, const char *path, int listen_fd);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+#include "start/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096 }; /* a full backlog becomes nginx's 502 */
+
+bool socket_given(int fd)
+{
+	int listening = 0;
+	socklen_t len = sizeof(listening);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening;
+}
+
+int socket_adopt(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -1 : fd;
+}
+
+/* Does somebody answer there?  Then it is not ours to replace. */
+static bool served(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool answered = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return answered;
+}
+
+static int listen_unix(const char *path, int mode, char *problem, size_t room)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat there;
+	mode_t mask;
+	int fd, bound;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		snprintf(problem, room, "The socket's path %s is longer than %zu bytes.", path, sizeof(address.sun_path) - 1);
+		return -1;
+	}
+	strcpy(address.sun_path, path);
+	if (lstat(path, &there) == 0) {
+		if (!S_ISSOCK(there.st_mode)) {
+			snprintf(problem, room, "%s is there and is no socket.", path);
+			return -1;
+		}
+		if (served(&address)) {
+			snprintf(problem, room, "Another program serves %s already.", path);
+			return -1;
+		}
+		unlink(path);
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mask = umask((mode_t)~mode & 0777);
+	bound = fd < 0 ? -1 : bind(fd, (const struct sockaddr *)&address, sizeof(address));
+	umask(mask);
+	if (bound == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	snprintf(problem, room, "Cannot listen on %s: %s.", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static bool loopback(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET)
+		return (ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24) == 127;
+	return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+}
+
+static int listen_tcp(const char *text, char *problem, size_t room)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
+	const char *colon = strrchr(text, ':');
+	char host[64];
+	int fd = -1, on = 1;
+
+	if (colon == NULL || (size_t)(colon - text) >= sizeof(host)) {
+		snprintf(problem, room, "listen: %s is neither a path nor address:port.", text);
+		return -1;
+	}
+	if (*text == '[' && colon > text && colon[-1] == ']')
+		snprintf(host, sizeof(host), "%.*s", (int)(colon - text - 2), text + 1);
+	else
+		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
+	if (getaddrinfo(host, colon + 1, &hints, &found) != 0) {
+		snprintf(problem, room, "listen: %s is neither a path nor address:port.", text);
+		return -1;
+	}
+	/* FastCGI has no authentication: whoever connects is the web server. */
+	if (!loopback(found->ai_addr)) {
+		snprintf(problem, room, "listen: %s is no loopback address; FastCGI trusts its peer.", text);
+	} else {
+		fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+			bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
+			snprintf(problem, room, "Cannot listen on %s: %s.", text, strerror(errno));
+			if (fd >= 0)
+				close(fd);
+			fd = -1;
+		}
+	}
+	freeaddrinfo(found);
+	return fd;
+}
+
+int socket_listen(const char *address, int mode, char *problem, size_t room)
+{
+	return *address == '/' ? listen_unix(address, mode, problem, room) : listen_tcp(address, problem, room);
+}
+
+void socket_remove(const char *address)
+{
+	if (*address == '/')
+		unlink(address);
+}

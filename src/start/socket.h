@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC
+ * The socket that the web server connects to. */
+#ifndef EXEDRA_SOCKET_H
+#define EXEDRA_SOCKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Listen on a path (a Unix socket of that mode; one left behind is replaced) or on a loopback "address:port".  The
+ * descriptor does not block.  -1 with a sentence in `problem`. */
+int socket_listen(const char *address, int mode, char *problem, size_t room);
+/* Has somebody put a listening socket there (spawn-fcgi, mod_fcgid, systemd)? */
+bool socket_given(int fd);
+/* Make a given descriptor fit: non-blocking, not inherited. */
+int socket_adopt(int fd);
+/* Remove what socket_listen() made in the file system. */
+void socket_remove(const char *address);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: ISC
+ * One thread at a time waits for a connection (the leader); when it has one, another takes its place, and a new thread
+ * is made when none is left.  A thread that has waited long is let go. */
+#include "start/worker.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/http.h"
+#include "base/log.h"
+#include "core/worker_id.h"
+#include "store/pool.h"
+#include "web/dispatch.h"
+#include "web/wire.h"
+
+enum {
+	SPARE_THREADS = 2,        /* that stay however long they wait */
+	IDLE_S = 10,              /* after which others go */
+	BUSY_TIMEOUT_S = 1,       /* for the head of a request that is answered 503 */
+};
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static const size_t stack_bytes = 2 << 20;
+#else
+static const size_t stack_bytes = 256 << 10;
+#endif
+
+static struct {
+	const struct config *config;
+	int listen_fd;
+	int wake_fd; /* readable from the moment the worker drains */
+	pthread_mutex_t lock;
+	pthread_cond_t lead; /* the leader's place is free, or the worker drains */
+	pthread_cond_t ended;
+	bool led, draining;
+	int n_threads, n_waiting, n_busy;
+} worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+
+static void *thread_main(void *);
+
+/* With the lock held. */
+static void start_thread(void)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, stack_bytes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &attributes, thread_main, NULL) == 0)
+		worker.n_threads++;
+	else
+		log_event(LOG_WARNING, NULL, "thread_refused", "threads=%d", worker.n_threads);
+	pthread_attr_destroy(&attributes);
+}
+
+/* Become the leader.  False when the thread is to end. */
+static bool take_lead(void)
+{
+	struct timespec until;
+	bool leads = true;
+
+	pthread_mutex_lock(&worker.lock);
+	worker.n_waiting++;
+	while (worker.led && !worker.draining && leads) {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += IDLE_S;
+		if (pthread_cond_timedwait(&worker.lead, &worker.lock, &until) == ETIMEDOUT && worker.led &&
+			worker.n_waiting > SPARE_THREADS)
+			leads = false;
+	}
+	worker.n_waiting--;
+	leads = leads && !worker.draining;
+	if (leads)
+		worker.led = true;
+	pthread_mutex_unlock(&worker.lock);
+	return leads;
+}
+
+/* Wait for a connection; -1 when the worker drains. */
+static int accept_next(void)
+{
+	struct pollfd wait[2] = {{.fd = worker.listen_fd, .events = POLLIN}, {.fd = worker.wake_fd, .events = POLLIN}};
+
+	for (;;) {
+		int fd;
+
+		poll(wait, 2, -1);
+		if (wait[1].revents != 0)
+			return -1;
+		if (wait[0].revents == 0)
+			continue;
+		/* The socket does not block: another process may have been faster. */
+		fd = accept4(worker.listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			return fd;
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			struct timespec pause = {0, 10000000};
+
+			log_event(LOG_ERROR, NULL, "accept", "error=\"%s\"", strerror(errno));
+			nanosleep(&pause, NULL);
+		}
+	}
+}
+
+/* Hand the lead on with a connection in hand.  True when this thread has a place to serve it. */
+static bool leave_lead(bool connected)
+{
+	bool place = false;
+
+	pthread_mutex_lock(&worker.lock);
+	worker.led = false;
+	if (connected) {
+		place = worker.n_busy < worker.config->threads;
+		worker.n_busy += place;
+		/* One thread is always free to accept, be it to say 503. */
+		if (worker.n_waiting == 0)
+			start_thread();
+	}
+	pthread_cond_signal(&worker.lead);
+	pthread_mutex_unlock(&worker.lock);
+	return place;
+}
+
+static void leave_place(void)
+{
+	pthread_mutex_lock(&worker.lock);
+	worker.n_busy--;
+	pthread_mutex_unlock(&worker.lock);
+}
+
+static void set_timeouts(int fd, int seconds)
+{
+	struct timeval limit = {.tv_sec = seconds};
+	int on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* no effect on a Unix socket */
+}
+
+/* A connection that was kept: does another request come on it? */
+static bool another(struct wire *wire)
+{
+	struct pollfd wait[2] = {{.fd = wire_fd(wire), .events = POLLIN}, {.fd = worker.wake_fd, .events = POLLIN}};
+
+	return poll(wait, 2, worker.config->body_timeout_s * 1000) > 0 && wait[1].revents == 0;
+}
+
+static void serve(struct wire *wire, struct arena *arena, int fd)
+{
+	set_timeouts(fd, worker.config->body_timeout_s);
+	if (wire_next(wire, fd) < 0)
+		return;
+	dispatch(wire, worker.config, arena);
+	while (wire_kept(wire)) {
+		if (!another(wire)) {
+			wire_close(wire);
+			return;
+		}
+		if (wire_next(wire, -1) < 0)
+			return;
+		dispatch(wire, worker.config, arena);
+	}
+}
+
+static void turn_away(struct wire *wire, struct arena *arena, int fd)
+{
+	set_timeouts(fd, BUSY_TIMEOUT_S);
+	if (wire_next(wire, fd) < 0)
+		return;
+	dispatch_busy(wire, worker.config, arena);
+	wire_close(wire);
+}
+
+static void *thread_main(void *unused)
+{
+	struct arena *arena = arena_new();
+	struct wire wire;
+
+	(void)unused;
+	wire_open_fcgi(&wire);
+	while (arena != NULL && take_lead()) {
+		int fd = accept_next();
+		bool place = leave_lead(fd >= 0);
+
+		if (fd < 0)
+			break;
+		if (place) {
+			serve(&wire, arena, fd);
+			leave_place();
+		} else {
+			turn_away(&wire, arena, fd);
+		}
+	}
+	if (arena != NULL)
+		arena_free(arena);
+	pthread_mutex_lock(&worker.lock);
+	worker.n_threads--;
+	pthread_cond_signal(&worker.ended);
+	pthread_mutex_unlock(&worker.lock);
+	return NULL;
+}
+
+static void open_gates(const struct config *config, int listen_fd)
+{
+	pthread_condattr_t monotonic;
+
+	worker.config = config;
+	worker.listen_fd = listen_fd;
+	worker.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&worker.lead, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pool_open(config);
+	worker_id_make();
+	dispatch_limit_streams(config->threads / 8 * 7);
+	pthread_mutex_lock(&worker.lock);
+	start_thread();
+	pthread_mutex_unlock(&worker.lock);
+}
+
+/* Let requests finish; how many did not in time. */
+static int drain(int seconds)
+{
+	struct timespec until;
+	uint64_t one = 1;
+	int left;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += seconds;
+	pthread_mutex_lock(&worker.lock);
+	worker.draining = true;
+	if (write(worker.wake_fd, &one, sizeof(one)) < 0)
+		log_event(LOG_ERROR, NULL, "drain", "error=\"%s\"", strerror(errno));
+	pthread_cond_broadcast(&worker.lead);
+	while (worker.n_threads > 0)
+		if (pthread_cond_timedwait(&worker.ended, &worker.lock, &until) == ETIMEDOUT)
+			break;
+	left = worker.n_threads;
+	pthread_mutex_unlock(&worker.lock);
+	return left;
+}
+
+int worker_run(const struct config *config, int listen_fd)
+{
+	sigset_t signals;
+	int caught, left;
+
+	/* libfcgi has set handlers of its own: here signals are only ever waited for. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	open_gates(config, listen_fd);
+	while (sigwait(&signals, &caught) != 0 || caught != SIGTERM)
+		; /* a terminal's ^C and a reload are the master's affair */
+	left = drain(config->drain_s);
+	if (left > 0) {
+		log_event(LOG_WARNING, NULL, "drain_cut", "requests=%d drain=%d", left, config->drain_s);
+		_exit(0); /* threads are still at work: nothing may be taken from under them */
+	}
+	http_stop();
+	pool_close();
+	close(worker.wake_fd);
+	return 0;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: ISC
+ * A worker process: threads that accept, answer and go, and its end. */
+#ifndef EXEDRA_WORKER_H
+#define EXEDRA_WORKER_H
+
+#include "base/config.h"
+
+/* Serve the listening socket until SIGTERM, then let requests finish for at most `drain` seconds.  Returns the exit
+ * status of the process. */
+int worker_run(const struct config *, int listen_fd);
+
+#endif
