@@ -17,7 +17,7 @@ SELECT w.tenant_id, o.id AS chat_id, w.id AS workspace_id, w.name, w.slug, w.pro
        o.account_id,
        (SELECT a.username FROM exedra.account a WHERE a.tenant_id = w.tenant_id AND a.id = o.account_id) AS username,
        (SELECT a.bio FROM exedra.account a WHERE a.tenant_id = w.tenant_id AND a.id = o.account_id) AS bio,
-       (SELECT exedra.json_list(array_agg(json_build_array(h.prompt, h.answer) ORDER BY h.id DESC)) FROM (
+       (SELECT exedra.json_array(string_agg(json_build_array(h.prompt, h.answer)::text, ',' ORDER BY h.id DESC)) FROM (
             (SELECT c.id, c.prompt, c.answer FROM exedra.chat c
               WHERE (SELECT exedra.account_id()) IS NULL AND c.account_id IS NULL
                 AND c.tenant_id = w.tenant_id AND c.workspace_id = w.id AND coalesce(c.thread_id, 0) = 0

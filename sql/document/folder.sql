@@ -3,10 +3,10 @@
 -- Indexes: document_tenant_id_folder_name_key, workspace_document_document.
 SELECT (SELECT count(*) FROM exedra.document d
          WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = $1::text AND d.version_id IS NOT NULL) AS total,
-       (SELECT exedra.json_list(array_agg(
+       (SELECT exedra.json_array(string_agg(
                    exedra.json_extend(exedra.json_file(d, u.cached),
-                       '"canWatch":false,"pinnedWorkspaces":' || to_json(u.pinned) || ',"watched":false')::json
-                   ORDER BY d.name))
+                       '"canWatch":false,"pinnedWorkspaces":' || to_json(u.pinned) || ',"watched":false'),
+                   ',' ORDER BY d.name))
           FROM (SELECT * FROM exedra.document d
                  WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = $1::text AND d.version_id IS NOT NULL
                  ORDER BY d.name OFFSET $2::bigint LIMIT $3::bigint) d,

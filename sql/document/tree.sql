@@ -1,11 +1,11 @@
 -- All documents as folders of files.  Returns one row: a JSON array, custom-documents first, the rest by name.
 -- Indexes: document_tenant_id_folder_name_key, workspace_document_document.
-SELECT exedra.json_list(array_agg(('{"name":' || to_json(f.folder) || ',"type":"folder","items":' || f.items || '}')::json
-                                  ORDER BY f.folder <> 'custom-documents', f.folder))
-  FROM (SELECT d.folder, exedra.json_list(array_agg(
+SELECT exedra.json_array(string_agg('{"name":' || to_json(f.folder) || ',"type":"folder","items":' || f.items || '}', ','
+                                    ORDER BY f.folder <> 'custom-documents', f.folder))
+  FROM (SELECT d.folder, exedra.json_array(string_agg(
                    exedra.json_extend(exedra.json_file(d, u.cached),
-                       '"canWatch":false,"pinnedWorkspaces":' || to_json(u.pinned) || ',"watched":false')::json
-                   ORDER BY d.name)) AS items
+                       '"canWatch":false,"pinnedWorkspaces":' || to_json(u.pinned) || ',"watched":false'),
+                   ',' ORDER BY d.name)) AS items
           FROM exedra.document d,
                LATERAL (SELECT count(*) > 0 AS cached,
                                coalesce(array_agg(l.workspace_id ORDER BY l.workspace_id) FILTER (WHERE l.pinned), '{}') AS pinned

@@ -28,12 +28,14 @@ CREATE OR REPLACE FUNCTION exedra.json_extend(object json, members text) RETURNS
 $$ SELECT left(object::text, -1) || ',' || members || '}' $$;
 COMMENT ON FUNCTION exedra.json_extend(json, text) IS 'A JSON object (not empty) with more members at its end.';
 
-CREATE OR REPLACE FUNCTION exedra.json_list(items json[]) RETURNS text LANGUAGE sql IMMUTABLE AS
-$$ SELECT coalesce('[' || array_to_string(items, ',') || ']', '[]') $$;
-COMMENT ON FUNCTION exedra.json_list(json[]) IS 'A compact JSON array; NULL (no rows) is [].';
+CREATE OR REPLACE FUNCTION exedra.json_array(items text) RETURNS text LANGUAGE sql IMMUTABLE AS
+$$ SELECT '[' || coalesce(items, '') || ']' $$;
+COMMENT ON FUNCTION exedra.json_array(text) IS 'A compact JSON array of what string_agg(..., '','') put together; NULL (no rows) is [].';
 
 DROP TYPE IF EXISTS exedra.thread_of_workspace_json CASCADE;
 CREATE TYPE exedra.thread_of_workspace_json AS ("user_id" bigint, "slug" text, "name" text);
+DROP TYPE IF EXISTS exedra.thread_short_json CASCADE;
+CREATE TYPE exedra.thread_short_json AS ("user_id" bigint, "slug" text);
 
 DROP TYPE IF EXISTS exedra.document_json CASCADE;
 CREATE TYPE exedra.document_json AS (

@@ -14,7 +14,7 @@ BEGIN
     EXECUTE format('REVOKE UPDATE, DELETE ON exedra.usage FROM %I', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION exedra.tenant_id(), exedra.account_id(), exedra.sees_all(),
         exedra.check_version(int), exedra.enter(bytea, int, boolean, int, text), exedra.resume(bigint, bigint, uuid),
-        exedra.iso(timestamptz), exedra.epoch(timestamptz), exedra.json_extend(json, text), exedra.json_list(json[]),
+        exedra.iso(timestamptz), exedra.epoch(timestamptz), exedra.json_extend(json, text), exedra.json_array(text),
         exedra.json_workspace(exedra.workspace), exedra.json_document(exedra.document),
         exedra.json_file(exedra.document, boolean), exedra.chunk_text(exedra.document, text),
         exedra.json_workspace_document(exedra.workspace_document, exedra.document),
