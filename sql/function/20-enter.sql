@@ -57,3 +57,46 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION exedra.resume(bigint, bigint, uuid) IS 'Begin a transaction for the worker that opened a chat: its ticket is the proof, for the key may be gone by now.';
+
+CREATE OR REPLACE FUNCTION exedra.stopped(tenants bigint[], chats bigint[], hashes text[]) RETURNS SETOF int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    one bigint;
+BEGIN
+    RETURN QUERY
+        SELECT u.place::int
+          FROM unnest(hashes) WITH ORDINALITY u (hash, place)
+          LEFT JOIN exedra.credential c ON c.hash = decode(u.hash, 'hex')
+          LEFT JOIN exedra.tenant t ON t.id = c.tenant_id
+         WHERE c.hash IS NULL OR c.suspended_at IS NOT NULL OR t.suspended_at IS NOT NULL
+            OR c.expires_at <= now();
+    FOR one IN SELECT DISTINCT u FROM unnest(tenants) u LOOP
+        PERFORM set_config('exedra.tenant_id', one::text, true), set_config('exedra.role', '30', true);
+        RETURN QUERY
+            SELECT u.place::int FROM unnest(tenants, chats) WITH ORDINALITY u (tenant_id, chat_id, place)
+             WHERE u.tenant_id = one
+               AND NOT EXISTS (SELECT FROM exedra.chat c WHERE c.tenant_id = one AND c.id = u.chat_id AND c.state = 'open');
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION exedra.stopped(bigint[], bigint[], text[]) IS 'Which of some open chats are to end, because their key, account, tenant or row is gone or shut; asked once a second by processes with open streams.';
+
+CREATE OR REPLACE FUNCTION exedra.fail_chats(workers text[], node text, older_ms bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    one bigint;
+    n bigint;
+    total bigint := 0;
+BEGIN
+    FOR one IN SELECT t.id FROM exedra.tenant t LOOP
+        PERFORM set_config('exedra.tenant_id', one::text, true), set_config('exedra.role', '30', true);
+        UPDATE exedra.chat c
+           SET state = CASE WHEN c.answer IS NULL THEN 'failed' ELSE 'stopped' END, reason = 'worker_died', changed_at = now()
+         WHERE c.tenant_id = one AND c.state = 'open'
+           AND (c.worker = ANY (workers)
+                OR (starts_with(c.worker, node || '/') AND c.created_at < now() - older_ms * interval '1 millisecond'));
+        GET DIAGNOSTICS n = ROW_COUNT;
+        total := total + n;
+    END LOOP;
+    RETURN total;
+END $$;
+COMMENT ON FUNCTION exedra.fail_chats(text[], text, bigint) IS 'End the open chats of dead workers: with what had come as stopped, else as failed.';

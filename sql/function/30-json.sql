@@ -109,3 +109,23 @@ CREATE OR REPLACE FUNCTION exedra.json_history(c exedra.chat) RETURNS text LANGU
                c.feedback, c.metrics)::exedra.history_assistant_json)
 $$;
 COMMENT ON FUNCTION exedra.json_history(exedra.chat) IS 'A stored chat as the two items of a history: question, answer.';
+
+DROP TYPE IF EXISTS exedra.thread_json CASCADE;
+CREATE TYPE exedra.thread_json AS (
+    "id" bigint, "name" text, "slug" text, "workspace_id" bigint, "user_id" bigint, "createdAt" text, "lastUpdatedAt" text
+);
+CREATE OR REPLACE FUNCTION exedra.json_thread(t exedra.thread) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT row_to_json(ROW(t.id, t.name, t.slug, t.workspace_id, t.account_id, exedra.iso(t.created_at),
+        exedra.iso(t.changed_at))::exedra.thread_json)
+$$;
+COMMENT ON FUNCTION exedra.json_thread(exedra.thread) IS 'A thread as AnythingLLM''s API shows it.';
+
+DROP TYPE IF EXISTS exedra.model_json CASCADE;
+CREATE TYPE exedra.model_json AS (
+    "id" text, "object" text, "created" bigint, "owned_by" text, "name" text, "description" text
+);
+CREATE OR REPLACE FUNCTION exedra.json_model(w exedra.workspace, owner text) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT row_to_json(ROW(w.slug, 'model', exedra.epoch(w.created_at), coalesce(w.chat_provider, owner), w.name,
+        NULL)::exedra.model_json)
+$$;
+COMMENT ON FUNCTION exedra.json_model(exedra.workspace, text) IS 'A workspace as a model of the OpenAI API, with the members every reader looks for.';

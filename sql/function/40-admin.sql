@@ -194,3 +194,45 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION exedra.change_key(text, bigint, text) IS 'Suspend, resume or delete a key by its id; holds at the next request.';
+
+CREATE OR REPLACE FUNCTION exedra.set_provider(tenant_id bigint, name text, kind text, url text, sealed_key bytea, model text,
+                                               context_tokens int, preferred boolean) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    new_id bigint;
+BEGIN
+    PERFORM exedra.work_for(set_provider.tenant_id, NULL, 30);
+    IF preferred THEN
+        UPDATE exedra.provider p SET preferred = false WHERE p.tenant_id = set_provider.tenant_id AND p.preferred;
+    END IF;
+    INSERT INTO exedra.provider AS p (tenant_id, name, kind, url, sealed_key, model, context_tokens, preferred)
+    VALUES (set_provider.tenant_id, set_provider.name, set_provider.kind, set_provider.url, set_provider.sealed_key,
+            set_provider.model, coalesce(set_provider.context_tokens, 8192), set_provider.preferred)
+        ON CONFLICT ON CONSTRAINT provider_tenant_id_name_key DO UPDATE
+       SET kind = excluded.kind, url = excluded.url, sealed_key = excluded.sealed_key, model = excluded.model,
+           context_tokens = excluded.context_tokens, preferred = excluded.preferred
+    RETURNING p.id INTO new_id;
+    RETURN new_id;
+EXCEPTION WHEN check_violation THEN
+    RAISE EXCEPTION 'A provider needs a name, the kind openai and a window of at least 512 tokens.' USING ERRCODE = 'EX422';
+END $$;
+COMMENT ON FUNCTION exedra.set_provider(bigint, text, text, text, bytea, text, int, boolean) IS 'Make or change a provider of a tenant.  Only exedractl can seal a key, so it is the usual caller.';
+
+CREATE OR REPLACE FUNCTION exedra.list_providers(tenant text)
+RETURNS TABLE (name text, kind text, url text, has_key boolean, model text, context_tokens int, preferred boolean)
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM exedra.work_for(exedra.find_tenant(tenant), NULL, 30);
+    RETURN QUERY SELECT p.name::text, p.kind, p.url, p.sealed_key IS NOT NULL, p.model, p.context_tokens, p.preferred
+                   FROM exedra.provider p WHERE p.tenant_id = exedra.tenant_id() ORDER BY p.name;
+END $$;
+COMMENT ON FUNCTION exedra.list_providers(text) IS 'The providers of a tenant, without their keys.';
+
+CREATE OR REPLACE FUNCTION exedra.delete_provider(tenant text, name text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM exedra.work_for(exedra.find_tenant(tenant), NULL, 30);
+    DELETE FROM exedra.provider p WHERE p.tenant_id = exedra.tenant_id() AND p.name = delete_provider.name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'Tenant "%" has no provider "%".', tenant, name USING ERRCODE = 'EX404';
+    END IF;
+END $$;
+COMMENT ON FUNCTION exedra.delete_provider(text, text) IS 'Delete a provider of a tenant.';

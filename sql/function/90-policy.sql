@@ -7,7 +7,7 @@ DECLARE
     tenant_table text;
     old_policy record;
 BEGIN
-    FOREACH tenant_table IN ARRAY ARRAY['account', 'setting', 'workspace', 'workspace_account', 'thread', 'document',
+    FOREACH tenant_table IN ARRAY ARRAY['account', 'setting', 'provider', 'workspace', 'workspace_account', 'thread', 'document',
         'document_version', 'document_text', 'chunk', 'workspace_document', 'chat', 'usage']
     LOOP
         FOR old_policy IN SELECT policyname FROM pg_policies WHERE schemaname = 'exedra' AND tablename = tenant_table LOOP

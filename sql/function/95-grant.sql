@@ -14,11 +14,13 @@ BEGIN
     EXECUTE format('REVOKE UPDATE, DELETE ON exedra.usage FROM %I', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION exedra.tenant_id(), exedra.account_id(), exedra.sees_all(),
         exedra.check_version(int), exedra.enter(bytea, int, boolean, int, text), exedra.resume(bigint, bigint, uuid),
+        exedra.stopped(bigint[], bigint[], text[]), exedra.fail_chats(text[], text, bigint),
         exedra.iso(timestamptz), exedra.epoch(timestamptz), exedra.json_extend(json, text), exedra.json_array(text),
         exedra.json_workspace(exedra.workspace), exedra.json_document(exedra.document),
         exedra.json_file(exedra.document, boolean), exedra.chunk_text(exedra.document, text),
         exedra.json_workspace_document(exedra.workspace_document, exedra.document),
-        exedra.json_source(exedra.document, uuid, text, double precision), exedra.json_history(exedra.chat) TO %I', role);
+        exedra.json_source(exedra.document, uuid, text, double precision), exedra.json_history(exedra.chat),
+        exedra.json_thread(exedra.thread), exedra.json_model(exedra.workspace, text) TO %I', role);
 END $$;
 COMMENT ON FUNCTION exedra.grant_runtime(text) IS 'Give a role what the workers need, and no more: no directory table, no administrator''s function.';
 REVOKE ALL ON FUNCTION exedra.grant_runtime(text) FROM PUBLIC;

@@ -72,6 +72,26 @@ CREATE TABLE exedra.setting (
 );
 COMMENT ON TABLE exedra.setting IS 'What a tenant has set otherwise than the default: default_prompt, language.';
 
+CREATE TABLE exedra.provider (
+    tenant_id       bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    id              bigint GENERATED ALWAYS AS IDENTITY,
+    name            text COLLATE "C" NOT NULL CHECK (name <> ''),
+    kind            text NOT NULL CHECK (kind IN ('openai')),
+    url             text NOT NULL,
+    sealed_key      bytea,
+    model           text,
+    context_tokens  integer NOT NULL DEFAULT 8192 CHECK (context_tokens >= 512),
+    preferred       boolean NOT NULL DEFAULT false,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, name)
+);
+CREATE UNIQUE INDEX provider_preferred ON exedra.provider (tenant_id) WHERE preferred;
+COMMENT ON TABLE exedra.provider IS 'Models of a tenant''s own, behind an API it has an account with.';
+COMMENT ON COLUMN exedra.provider.name IS 'What a workspace''s chatProvider says.';
+COMMENT ON COLUMN exedra.provider.sealed_key IS 'Its API key, sealed with the key file that lies outside the database; bound to tenant, name and url.';
+COMMENT ON COLUMN exedra.provider.preferred IS 'Serves the workspaces that name no provider.';
+
 -- ---------------------------------------------------------------- workspaces and documents
 
 CREATE TABLE exedra.workspace (
@@ -254,14 +274,14 @@ CREATE INDEX chat_account ON exedra.chat
     (tenant_id, account_id, workspace_id, coalesce(thread_id, 0), coalesce(api_session_id, ''), id)
     WHERE account_id IS NOT NULL;
 CREATE INDEX chat_thread ON exedra.chat (tenant_id, thread_id) WHERE thread_id IS NOT NULL;
-CREATE INDEX chat_open ON exedra.chat (tenant_id, id) WHERE state = 'open';
+CREATE INDEX chat_open ON exedra.chat (tenant_id, worker) WHERE state = 'open';
 COMMENT ON TABLE exedra.chat IS 'A question and what became of it.';
 COMMENT ON COLUMN exedra.chat.workspace_id IS 'NULL: passed through to a model without a workspace.';
 COMMENT ON COLUMN exedra.chat.api_session_id IS 'sessionId of AnythingLLM''s API: a partition of the history.';
 COMMENT ON COLUMN exedra.chat.state IS 'open while a model answers; done = the whole answer is here; stopped = cut short, what came is here; failed = no answer, see reason.';
 COMMENT ON COLUMN exedra.chat.include IS 'false: reset or refused; no longer shown to a model.';
 COMMENT ON COLUMN exedra.chat.ticket IS 'Proof with which the worker that opened the chat closes it, when the key may be gone.';
-COMMENT ON COLUMN exedra.chat.worker IS 'Which worker process answers: its open chats fail when it dies.';
+COMMENT ON COLUMN exedra.chat.worker IS 'Which worker process answers, as node/uuid: its open chats end when it dies.';
 
 CREATE TABLE exedra.usage (
     tenant_id          bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,

@@ -27,8 +27,21 @@ int anythingllm_document_raw_text(struct request *);
 int anythingllm_document_list(struct request *);
 int anythingllm_document_show(struct request *);
 
-/* anythingllm/chat.c */
+/* anythingllm/chat.c: in a workspace, or in one of its threads */
 int anythingllm_chat(struct request *);
 int anythingllm_stream_chat(struct request *);
+
+/* anythingllm/thread.c */
+int anythingllm_thread_new(struct request *);
+int anythingllm_thread_update(struct request *);
+int anythingllm_thread_delete(struct request *);
+int anythingllm_thread_chats(struct request *);
+
+/* openai/model.c */
+int openai_model_list(struct request *);
+int openai_model_show(struct request *);
+
+/* openai/chat.c */
+int openai_chat_completions(struct request *);
 
 #endif

@@ -26,5 +26,20 @@ const struct route routes[] = {
 	{ POST,   "/v1/workspace/{slug}/chat",             MEMBER,  LARGE_BODY | STREAM, FORM_ABORT,     anythingllm_chat,              "Ask, and get the whole answer at once." },
 	{ POST,   "/v1/workspace/{slug}/stream-chat",      MEMBER,  LARGE_BODY | STREAM, FORM_ABORT,     anythingllm_stream_chat,       "Ask, and get the answer as an event stream." },
 
+	{ POST,   "/v1/workspace/{slug}/thread/new",                        MEMBER, BODY, FORM_TEXT, anythingllm_thread_new,      "Make a thread." },
+	{ POST,   "/v1/workspace/{slug}/thread/{threadSlug}/update",        MEMBER, BODY, FORM_MESSAGE, anythingllm_thread_update, "Give a thread a name." },
+	{ DELETE, "/v1/workspace/{slug}/thread/{threadSlug}",               MEMBER, 0,    FORM_TEXT, anythingllm_thread_delete,   "Delete a thread with its chats." },
+	{ GET,    "/v1/workspace/{slug}/thread/{threadSlug}/chats",         MEMBER, 0,    FORM_MESSAGE, anythingllm_thread_chats, "The history of a thread." },
+	{ POST,   "/v1/workspace/{slug}/thread/{threadSlug}/chat",          MEMBER, LARGE_BODY | STREAM, FORM_ABORT, anythingllm_chat, "Ask in a thread, and get the whole answer at once." },
+	{ POST,   "/v1/workspace/{slug}/thread/{threadSlug}/stream-chat",   MEMBER, LARGE_BODY | STREAM, FORM_ABORT, anythingllm_stream_chat, "Ask in a thread, and get the answer as an event stream." },
+
+	{ GET,    "/v1/openai/models",                     MEMBER,  0,                   FORM_NATIVE_OPENAI, openai_model_list,         "The workspaces as models." },
+	{ POST,   "/v1/openai/chat/completions",           MEMBER,  LARGE_BODY | STREAM, FORM_NATIVE_OPENAI, openai_chat_completions,   "Chat with a workspace as a model." },
+
+	/* OpenAI's API */
+	{ GET,    "/v1/models",                            MEMBER,  0,                   FORM_OPENAI,    openai_model_list,             "The workspaces, and the server's model, as models." },
+	{ GET,    "/v1/models/{id...}",                    MEMBER,  0,                   FORM_OPENAI,    openai_model_show,             "One model." },
+	{ POST,   "/v1/chat/completions",                  MEMBER,  LARGE_BODY | STREAM, FORM_OPENAI,    openai_chat_completions,       "Chat with a workspace, or with the server's model." },
+
 	{ 0 },
 };

@@ -25,13 +25,17 @@ struct config {
 
 	int log_level; /* enum log_level */
 
-	const char *llm_url; /* NULL: no model; the quote provider answers */
+	const char *llm_provider; /* a preset's name, or what the provider is to be called */
+	const char *llm_url; /* NULL: the preset's; without one no model: the quote provider answers */
 	const char *llm_key;
 	const char *llm_model;
 	int llm_context_tokens;
 	int llm_connect_timeout_s;
 	int llm_first_timeout_s;
 	int llm_idle_timeout_s;
+
+	const char *outbound_allow; /* networks that are not public and yet permitted to users' addresses */
+	const char *secret_file;    /* the key that seals tenants' credentials */
 
 	int chunk_chars;
 	int chunk_overlap;

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include <curl/curl.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/outbound.h"
 
 enum { MAX_IDLE_LINES = 64, MAX_RETRY_AFTER_S = 3600 };
 
@@ -28,9 +30,13 @@ static struct {
 	int n_idle;
 } lines = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* Guards task->waiting: whoever wakes a call must find it alive. */
+static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
+
 /* One call under way. */
 struct exchange {
 	struct http_call *call;
+	bool forbidden;         /* the guard has refused an address */
 	int64_t quiet_since_ms; /* when the last byte came, or the call began */
 	int64_t signal_ms;      /* when to call silence() */
 	bool stopped;
@@ -178,6 +184,19 @@ static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
+/* Opened here, not before: what a name means is only known when the socket is made. */
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct exchange *exchange = arg;
+
+	(void)purpose;
+	if (exchange->call->allowed != NULL && !outbound_permitted(&address->addr, exchange->call->allowed)) {
+		exchange->forbidden = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *headers)
 {
 	struct http_call *call = exchange->call;
@@ -193,6 +212,8 @@ static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
 	if (call->body != NULL) {
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
@@ -214,6 +235,10 @@ static bool wait_for_more(struct task *task, struct exchange *exchange, struct l
 
 	curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);
 	limit_s = code == 0 ? call->first_timeout_s : call->idle_timeout_s;
+	if (__atomic_load_n(&task->stop, __ATOMIC_ACQUIRE)) {
+		call->end = HTTP_TASK_STOPPED;
+		return false;
+	}
 	now = clock_ms();
 	if (now - exchange->quiet_since_ms >= (int64_t)limit_s * 1000) {
 		call->end = code == 0 ? HTTP_FIRST_TIMEOUT : HTTP_IDLE_TIMEOUT;
@@ -241,6 +266,8 @@ static enum http_end end_of(CURLcode code, const struct exchange *exchange)
 {
 	if (exchange->stopped)
 		return HTTP_STOPPED;
+	if (exchange->forbidden && code != CURLE_OK)
+		return HTTP_FORBIDDEN;
 	switch (code) {
 	case CURLE_OK:
 		return HTTP_DONE;
@@ -284,6 +311,22 @@ static void free_headers(void *headers)
 	curl_slist_free_all(headers);
 }
 
+static void set_waiting(struct task *task, CURLM *multi)
+{
+	pthread_mutex_lock(&waiting_lock);
+	task->waiting = multi;
+	pthread_mutex_unlock(&waiting_lock);
+}
+
+void http_stop_task(struct task *task)
+{
+	__atomic_store_n(&task->stop, 1, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&waiting_lock);
+	if (task->waiting != NULL)
+		curl_multi_wakeup(task->waiting);
+	pthread_mutex_unlock(&waiting_lock);
+}
+
 void http_run(struct task *task, struct http_call *call)
 {
 	struct exchange exchange = {.call = call, .quiet_since_ms = clock_ms()};
@@ -303,7 +346,9 @@ void http_run(struct task *task, struct http_call *call)
 	exchange.easy = line->easy;
 	set_up(line->easy, &exchange, headers);
 	if (curl_multi_add_handle(line->multi, line->easy) == CURLM_OK) {
+		set_waiting(task, line->multi);
 		drive(task, &exchange, line);
+		set_waiting(task, NULL);
 		curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);
 		call->status = (int)code;
 		curl_multi_remove_handle(line->multi, line->easy);

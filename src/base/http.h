@@ -18,6 +18,8 @@ enum http_end {
 	HTTP_FIRST_TIMEOUT,  /* connected, but no answer */
 	HTTP_IDLE_TIMEOUT,   /* silent in the middle */
 	HTTP_BROKEN,         /* reset, cut, or no HTTP */
+	HTTP_TASK_STOPPED,   /* http_stop_task() */
+	HTTP_FORBIDDEN,      /* the guard refused every address */
 };
 
 struct http_call {
@@ -26,6 +28,7 @@ struct http_call {
 	const char *body;           /* POST; NULL: GET */
 	size_t body_len;
 	int connect_timeout_s, first_timeout_s, idle_timeout_s;
+	const char *allowed;        /* not NULL: the address is somebody's word; only public ones, and these (outbound.h) */
 	int silence_s;              /* call `silence` after so many quiet seconds, again and again */
 
 	/* Each returns 0 to go on and -1 to stop.  `data` may be called many times; `silence` and `gone` may be NULL. */
@@ -48,5 +51,7 @@ int http_start(void);
 void http_stop(void);
 /* Make the call; everything that came of it is in *call.  Redirects are not followed, no proxy is used. */
 void http_run(struct task *, struct http_call *);
+/* End a task's calls, from another thread: the one under way and all later ones. */
+void http_stop_task(struct task *);
 
 #endif

@@ -9,12 +9,14 @@
 #include "base/log.h"
 #include "core/prompt.h"
 #include "core/retrieve.h"
+#include "core/watch.h"
 #include "core/worker_id.h"
 #include "store/db.h"
 #include "store/secret.h"
 
 enum {
 	CHECKPOINT_MS = 2000,     /* how often a partial answer is stored */
+	CHECKPOINT_PATIENCE_MS = 500,
 	CLOSE_PATIENCE_MS = 10000 /* how long the closing commit is tried again */
 };
 
@@ -26,27 +28,59 @@ static int workspace_unknown(struct task *task, const char *slug)
 	return fail(task, 400, "workspace_unknown", "Workspace %s is not a valid workspace.", slug);
 }
 
-int chat_find_workspace(struct task *task, const char *slug)
+static int thread_unknown(struct task *task, const char *slug)
 {
-	PGresult *rows = db_rows(task, &sql_workspace_find, ARGS(slug));
-
-	if (rows == NULL)
-		return -1;
-	return PQntuples(rows) == 0 ? workspace_unknown(task, slug) : 0;
+	return fail(task, 404, "thread_unknown", "Thread %s not found.", slug);
 }
 
-int chat_reset(struct task *task, const char *slug, const char *session)
+int chat_find(struct task *task, const char *slug, const char *thread)
 {
-	PGresult *rows = db_rows(task, &sql_chat_reset, ARGS(slug, session));
+	PGresult *rows = db_rows(task, &sql_workspace_find, ARGS(slug, thread));
 
 	if (rows == NULL)
 		return -1;
-	return PQntuples(rows) == 0 ? workspace_unknown(task, slug) : 0;
+	if (PQntuples(rows) == 0)
+		return workspace_unknown(task, slug);
+	return db_true(rows, 0, "thread_found") ? 0 : thread_unknown(task, thread);
+}
+
+int chat_reset(const struct chat *chat)
+{
+	PGresult *rows = db_rows(chat->task, &sql_chat_reset, ARGS(chat->slug, chat->session, chat->thread, chat->act_as));
+
+	if (rows == NULL)
+		return -1;
+	if (PQntuples(rows) == 0)
+		return workspace_unknown(chat->task, chat->slug);
+	return db_true(rows, 0, "thread_found") ? 0 : thread_unknown(chat->task, chat->thread);
+}
+
+/* Who answers: the tenant's provider that the workspace names or the tenant prefers, else the server's. */
+static int choose_provider(struct chat *chat, PGresult *rows)
+{
+	const char *wanted = db_text(rows, 0, "chat_provider"), *name = db_text(rows, 0, "provider_name");
+	const char *sealed = db_text(rows, 0, "provider_key");
+
+	chat->setup = provider_of_server(chat->config);
+	if (name == NULL && (wanted == NULL || strcmp(wanted, chat->setup.name) == 0))
+		return 0;
+	if (name == NULL)
+		return fail_field(chat->task, 502, "upstream_missing", "chatProvider",
+			"The workspace's provider %s is not configured.", wanted);
+	chat->setup = (struct provider_setup){.provider = &provider_openai, .name = name, .url = db_text(rows, 0, "provider_url"),
+		.model = db_text(rows, 0, "provider_model"), .context_tokens = (int)db_int(rows, 0, "provider_context"), .guarded = true};
+	if (sealed == NULL)
+		return 0;
+	chat->setup.key = secret_unseal(chat->task->arena, sealed,
+		arena_printf(chat->task->arena, "%lld %s %s", (long long)chat->task->identity.tenant_id, name, chat->setup.url));
+	if (chat->setup.key != NULL)
+		return 0;
+	log_event(LOG_ERROR, chat->task, "secret", "provider=%s problem=\"its key cannot be unsealed; is secret.file the one it was sealed with?\"", name);
+	return fail(chat->task, 502, "upstream_sealed", "The key of the provider %s cannot be read.", name);
 }
 
 static void read_opened(struct chat *chat, PGresult *rows)
 {
-	chat->id = db_int(rows, 0, "chat_id");
 	chat->workspace_id = db_int(rows, 0, "workspace_id");
 	chat->workspace_name = db_text(rows, 0, "name");
 	chat->prompt = db_text(rows, 0, "prompt");
@@ -54,31 +88,62 @@ static void read_opened(struct chat *chat, PGresult *rows)
 	chat->history = db_text(rows, 0, "history");
 	chat->account_name = db_text(rows, 0, "username");
 	chat->account_bio = db_text(rows, 0, "bio");
-	chat->temperature_text = db_text(rows, 0, "temperature");
-	chat->temperature = db_number(rows, 0, "temperature");
+	chat->workspace_temperature = db_number(rows, 0, "temperature");
+	if (chat->temperature == NULL && db_text(rows, 0, "temperature") != NULL)
+		chat->temperature = &chat->workspace_temperature;
 	chat->top_n = (int)db_int(rows, 0, "top_n");
 	chat->has_passages = db_true(rows, 0, "has_passages");
 	chat->mode = db_text(rows, 0, "mode");
 	chat->model = db_text(rows, 0, "chat_model");
 }
 
-/* Step 1.  From here on the ticket stands for the key. */
+/* From here on the ticket stands for the key. */
+static void take_ticket(struct chat *chat, PGresult *rows, const char *ticket)
+{
+	struct identity *who = &chat->task->identity;
+
+	chat->id = db_int(rows, 0, "chat_id");
+	who->account_id = db_int(rows, 0, "account_id");
+	who->entry = ENTER_BY_TICKET;
+	who->ticket = ticket;
+	who->chat_id = db_int_arg(chat->task->arena, chat->id);
+}
+
+/* A question that goes straight to the server's model. */
+static int open_free(struct chat *chat, const char *ticket)
+{
+	PGresult *rows = db_rows(chat->task, &sql_chat_open_free, ARGS(chat->message, chat->attachments, chat->origin, ticket, worker_id()));
+
+	if (rows == NULL)
+		return -1;
+	chat->mode = "chat";
+	chat->prompt = "";
+	chat->history = "[]";
+	chat->setup = provider_of_server(chat->config);
+	take_ticket(chat, rows, ticket);
+	return 0;
+}
+
+/* Step 1. */
 static int open_chat(struct chat *chat)
 {
 	struct task *task = chat->task;
 	const char *ticket = secret_new_uuid(task->arena);
-	PGresult *rows = db_rows(task, &sql_chat_open, ARGS(chat->slug, chat->message, chat->mode, chat->session, chat->attachments,
-		chat->origin, ticket, worker_id()));
+	PGresult *rows;
 
+	if (chat->slug == NULL)
+		return open_free(chat, ticket);
+	rows = db_rows(task, &sql_chat_open, ARGS(chat->slug, chat->message, chat->mode, chat->session, chat->attachments,
+		chat->origin, ticket, worker_id(), chat->thread, chat->act_as));
 	if (rows == NULL)
 		return -1;
 	if (PQntuples(rows) == 0)
 		return workspace_unknown(task, chat->slug);
+	if (!db_true(rows, 0, "thread_found"))
+		return thread_unknown(task, chat->thread);
 	read_opened(chat, rows);
-	task->identity.entry = ENTER_BY_TICKET;
-	task->identity.ticket = ticket;
-	task->identity.chat_id = db_int_arg(task->arena, chat->id);
-	return 0;
+	take_ticket(chat, rows, ticket);
+	return choose_provider(chat, rows);
 }
 
 static bool is_query(const struct chat *chat)
@@ -102,7 +167,8 @@ static int find_passages(struct chat *chat)
 	return 0;
 }
 
-/* Keep what has come, so that it outlives this process.  A failure here is no reason to end the stream. */
+/* Keep what has come, so that it outlives this process.  A failure here is no reason to end the stream, nor is a
+ * database that does not answer one to hold it up. */
 static void checkpoint(struct chat *chat)
 {
 	int64_t now = clock_ms();
@@ -110,17 +176,46 @@ static void checkpoint(struct chat *chat)
 	if (now - chat->checkpoint_ms < CHECKPOINT_MS)
 		return;
 	chat->checkpoint_ms = now;
+	chat->task->db_patience_ms = CHECKPOINT_PATIENCE_MS;
 	if (db_rows(chat->task, &sql_chat_checkpoint, ARGS(chat->task->identity.chat_id, chat->answer->at)) == NULL)
 		fail_clear(chat->task);
+	chat->task->db_patience_ms = 0;
 }
 
-static int on_text(void *arg, const char *text, size_t len)
+/* A piece as it is stored: reasoning stands between marks.  Dialects without reasoning of their own tell it so too. */
+static int tell(struct chat *chat, const char *text, size_t len, bool aside)
+{
+	str_add(chat->answer, text, len);
+	return aside ? 0 : chat->sink->text(chat, text, len);
+}
+
+static int on_text(void *arg, const char *text, size_t len, bool reasoning)
+{
+	struct chat *chat = arg;
+	bool aside = chat->sink->reasoning != NULL;
+
+	if (reasoning != chat->thinking) {
+		chat->thinking = reasoning;
+		if (tell(chat, reasoning ? "<think>" : "</think>", reasoning ? 7 : 8, aside) != 0)
+			return -1;
+	}
+	checkpoint(chat);
+	if (tell(chat, text, len, reasoning && aside) != 0)
+		return -1;
+	return reasoning && aside ? chat->sink->reasoning(chat, text, len) : 0;
+}
+
+static int on_tool_calls(void *arg, const char *json, size_t len)
 {
 	struct chat *chat = arg;
 
-	str_add(chat->answer, text, len);
-	checkpoint(chat);
-	return chat->sink->text(chat, text, len);
+	if (chat->sink->tool_calls == NULL)
+		return 0;
+	if (chat->tool_calls == NULL)
+		chat->tool_calls = str_new(chat->task->arena);
+	str_puts(chat->tool_calls, chat->tool_calls->len == 0 ? "" : ",");
+	str_add(chat->tool_calls, json, len);
+	return chat->sink->tool_calls(chat, json, len);
 }
 
 static int on_silence(void *arg)
@@ -141,22 +236,23 @@ static bool on_gone(void *arg)
 static int complete(struct chat *chat)
 {
 	struct llm_call *call = &chat->call;
+	int result;
 
-	chat->provider = provider_default(chat->config);
-	if (chat->provider == &provider_quote)
-		chat->model = "quote";
-	else if (chat->model == NULL)
-		chat->model = chat->config->llm_model;
-	*call = (struct llm_call){.task = chat->task, .config = chat->config, .model = chat->model,
-		.temperature = chat->temperature_text == NULL ? NULL : &chat->temperature, .passages = chat->passages,
-		.n_passages = chat->n_passages, .nothing_found = nothing_found, .on_text = on_text, .on_silence = on_silence,
-		.gone = on_gone, .arg = chat};
+	if (chat->model == NULL || chat->setup.provider == &provider_quote)
+		chat->model = chat->setup.model;
+	*call = (struct llm_call){.task = chat->task, .config = chat->config, .setup = &chat->setup, .model = chat->model,
+		.temperature = chat->temperature, .parameters = chat->parameters == NULL ? "" : chat->parameters, .has_tools = chat->has_tools,
+		.passages = chat->passages, .n_passages = chat->n_passages, .nothing_found = nothing_found, .on_text = on_text,
+		.on_tool_calls = on_tool_calls, .on_silence = on_silence, .gone = on_gone, .arg = chat};
 	if (prompt_assemble(chat) < 0)
 		return -1;
 	chat->started_ms = chat->checkpoint_ms = clock_ms();
-	if (chat->provider->complete(call) < 0)
+	result = watch_during(chat, chat->setup.provider->complete, call);
+	if (chat->thinking)
+		tell(chat, "</think>", 8, call->stopped || chat->sink->reasoning != NULL);
+	if (result < 0)
 		return -1;
-	chat->end = call->stopped ? CHAT_STOPPED : chat->answer->len == 0 ? CHAT_EMPTY : CHAT_ANSWERED;
+	chat->end = call->stopped ? CHAT_STOPPED : chat->answer->len == 0 && chat->tool_calls == NULL ? CHAT_EMPTY : CHAT_ANSWERED;
 	return 0;
 }
 
@@ -175,30 +271,32 @@ static void put_timestamp(struct str *out)
 /* Tokens, as counted by the provider or estimated; time and speed. */
 static void measure(struct chat *chat, bool *estimated)
 {
-	struct llm_call *call = &chat->call;
+	struct llm_usage *usage = &chat->call.usage;
 	struct str *out = str_new(chat->task->arena);
 	double duration = (double)(clock_ms() - chat->started_ms) / 1000;
 	size_t bytes = 0;
 	int i;
 
-	*estimated = call->prompt_tokens < 0 || call->completion_tokens < 0;
-	for (i = 0; i < call->n_messages; i++)
-		bytes += strlen(call->messages[i].content);
-	if (call->prompt_tokens < 0)
-		call->prompt_tokens = prompt_estimate(bytes);
-	if (call->completion_tokens < 0)
-		call->completion_tokens = prompt_estimate(chat->answer->len);
-	str_printf(out, "{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,\"duration\":", (long long)call->prompt_tokens,
-		(long long)call->completion_tokens, (long long)(call->prompt_tokens + call->completion_tokens));
+	*estimated = usage->prompt_tokens < 0 || usage->completion_tokens < 0;
+	for (i = 0; i < chat->call.n_messages; i++)
+		bytes += strlen(chat->call.messages[i].content);
+	if (usage->prompt_tokens < 0)
+		usage->prompt_tokens = prompt_estimate(bytes);
+	if (usage->completion_tokens < 0)
+		usage->completion_tokens = prompt_estimate(chat->answer->len + (chat->tool_calls == NULL ? 0 : chat->tool_calls->len));
+	str_printf(out, "{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,\"duration\":", (long long)usage->prompt_tokens,
+		(long long)usage->completion_tokens, (long long)(usage->prompt_tokens + usage->completion_tokens));
 	str_json_number(out, duration);
 	str_puts(out, ",\"outputTps\":");
 	if (duration > 0)
-		str_json_number(out, (double)call->completion_tokens / duration);
+		str_json_number(out, (double)usage->completion_tokens / duration);
 	else
 		str_puts(out, "null");
 	str_puts(out, ",\"model\":");
 	str_json_text(out, chat->model == NULL ? "" : chat->model);
-	str_printf(out, ",\"provider\":\"%s\",\"timestamp\":\"", chat->provider->name);
+	str_puts(out, ",\"provider\":");
+	str_json_text(out, chat->setup.name);
+	str_puts(out, ",\"timestamp\":\"");
 	put_timestamp(out);
 	str_puts(out, "\"}");
 	chat->metrics = out->at;
@@ -224,8 +322,8 @@ static int store(struct chat *chat, const char *state, bool include, bool charge
 	struct arena *arena = task->arena;
 	const char *close_args[] = {task->identity.chat_id, state, db_bool_arg(include), chat->answer->len == 0 ? NULL : chat->answer->at,
 		chat->sources, chat->metrics, reason};
-	const char *charge_args[] = {task->identity.chat_id, charge ? chat->provider->name : NULL, chat->model == NULL ? "" : chat->model,
-		db_int_arg(arena, chat->call.prompt_tokens), db_int_arg(arena, chat->call.completion_tokens), db_bool_arg(estimated)};
+	const char *charge_args[] = {task->identity.chat_id, charge ? chat->setup.name : NULL, chat->model == NULL ? "" : chat->model,
+		db_int_arg(arena, chat->call.usage.prompt_tokens), db_int_arg(arena, chat->call.usage.completion_tokens), db_bool_arg(estimated)};
 	struct db_call calls[] = {{&sql_chat_close, close_args, 7, NULL}, {&sql_chat_charge, charge_args, 6, NULL}};
 	int64_t deadline_ms = clock_ms() + CLOSE_PATIENCE_MS;
 	struct timespec pause = {0, 200000000};

@@ -14,6 +14,10 @@ struct chat;
 /* How a dialect tells its client what happens.  Each returns 0, or -1 when the client has gone. */
 struct chat_sink {
 	int (*text)(struct chat *, const char *text, size_t len); /* a piece of the answer, as it comes */
+	/* Reasoning.  NULL: it is told as text between <think> and </think>, as it is stored. */
+	int (*reasoning)(struct chat *, const char *text, size_t len);
+	/* Pieces of calls of tools, a JSON array.  NULL: the dialect has none. */
+	int (*tool_calls)(struct chat *, const char *json, size_t len);
 	int (*silence)(struct chat *);                            /* the model has been quiet for a while */
 	bool (*gone)(struct chat *);                              /* asked when the task's gone_fd stirs */
 };
@@ -31,32 +35,42 @@ struct chat {
 	/* The question. */
 	struct task *task;
 	const struct config *config;
-	const char *slug;
+	const char *slug;             /* of the workspace; NULL: straight to a model */
+	const char *thread;           /* slug, or NULL */
 	const char *message;
 	const char *mode;             /* NULL: the workspace's */
 	const char *session;          /* sessionId, or NULL */
+	const char *act_as;           /* an account's id as text, or NULL */
 	const char *attachments;      /* JSON array, as it came */
 	const char *const *images;    /* URLs out of it, NULL at the end; NULL = none */
 	const char *origin;           /* which door it came through: api, openai ... */
+	/* A conversation that the caller brought along, its last message the question; NULL: the stored history. */
+	const struct llm_message *given;
+	int n_given;
+	const char *system;           /* replaces the workspace's prompt; NULL: does not */
+	const double *temperature;    /* replaces the workspace's; NULL: does not */
+	const char *parameters;       /* for the model, as llm_call has them */
+	bool has_tools;
 	const struct chat_sink *sink;
 	void *dialect;                /* the sink's own */
 
 	/* What opening it found. */
 	int64_t id;
 	int64_t workspace_id;
-	const char *workspace_name, *prompt, *refusal, *history, *account_name, *account_bio;
-	const char *temperature_text;
-	double temperature;
+	const char *workspace_name, *prompt, *refusal, *history, *account_name, *account_bio, *provider_name;
+	double workspace_temperature;
 	int top_n;
 	bool has_passages;
+	struct provider_setup setup;
 
 	/* What was found, and what came of it. */
 	const struct passage *passages;
 	int n_passages;
-	const struct provider *provider;
 	const char *model;
 	struct llm_call call;
-	struct str *answer;
+	struct str *answer;           /* as it is stored */
+	bool thinking;                /* the answer is inside <think> */
+	struct str *tool_calls;       /* the model's calls, pieces of arrays; NULL: none came */
 	enum chat_end end;
 	bool refused_early;           /* the workspace has no passage at all */
 	const char *sources;          /* JSON array */
@@ -64,10 +78,11 @@ struct chat {
 	int64_t started_ms, checkpoint_ms;
 };
 
-/* Is there such a workspace for this caller?  -1 with workspace_unknown in the task when not. */
-int chat_find_workspace(struct task *, const char *slug);
+/* Is there such a workspace, and such a thread in it (NULL: not asked)?  -1 with workspace_unknown or thread_unknown in
+ * the task when not. */
+int chat_find(struct task *, const char *slug, const char *thread);
 /* Take the caller's conversation out of what the model is shown. */
-int chat_reset(struct task *, const char *slug, const char *session);
+int chat_reset(const struct chat *);
 /* Go through all four steps.  0 when there is an answer, a refusal, an empty completion, or the client has gone (see
  * end); -1 with the reason in the task.  From a failure after chat_run() has opened the chat, chat.id is not 0. */
 int chat_run(struct chat *);

@@ -77,7 +77,7 @@ static struct str *expand(const struct chat *chat, const char *text)
 	return out;
 }
 
-/* The newest exchanges that fit, oldest first, into `messages`; returns how many messages that are. */
+/* The newest stored exchanges that fit, oldest first, into `messages`; returns how many messages that are. */
 static int add_history(const struct chat *chat, struct llm_message *messages, int64_t *room)
 {
 	struct json_object *history = json_tokener_parse(chat->history);
@@ -96,11 +96,31 @@ static int add_history(const struct chat *chat, struct llm_message *messages, in
 	for (i = 0; i < fit; i++) {
 		struct json_object *pair = json_object_array_get_idx(history, (size_t)(fit - 1 - i));
 
-		messages[2 * i] = (struct llm_message){"user", arena_strdup(arena, json_object_get_string(json_object_array_get_idx(pair, 0))), NULL};
-		messages[2 * i + 1] = (struct llm_message){"assistant", arena_strdup(arena, json_object_get_string(json_object_array_get_idx(pair, 1))), NULL};
+		messages[2 * i] = (struct llm_message){.role = "user", .content = arena_strdup(arena, json_object_get_string(json_object_array_get_idx(pair, 0)))};
+		messages[2 * i + 1] = (struct llm_message){.role = "assistant", .content = arena_strdup(arena, json_object_get_string(json_object_array_get_idx(pair, 1)))};
 	}
 	json_object_put(history);
 	return 2 * fit;
+}
+
+static int64_t cost_of(const struct llm_message *message)
+{
+	return prompt_estimate(message->raw != NULL && message->images == NULL ? strlen(message->raw) : strlen(message->content));
+}
+
+/* The newest of the caller's own messages that fit.  What is left must begin with a question: the answer to a call of a
+ * tool makes no sense without the call. */
+static int add_given(const struct chat *chat, struct llm_message *messages, int64_t *room)
+{
+	int first = chat->n_given - 1, last = chat->n_given - 1;
+
+	while (first > 0 && cost_of(&chat->given[first - 1]) <= *room)
+		*room -= cost_of(&chat->given[--first]);
+	if (first > 0)
+		while (first < last && strcmp(chat->given[first].role, "user") != 0)
+			first++;
+	memcpy(messages, chat->given + first, (size_t)(last - first) * sizeof(*messages));
+	return last - first;
 }
 
 static void add_passages(const struct chat *chat, struct str *system, int64_t *room)
@@ -118,27 +138,34 @@ static void add_passages(const struct chat *chat, struct str *system, int64_t *r
 	}
 }
 
+static int too_long(const struct chat *chat, const char *field, const char *what)
+{
+	return fail_field(chat->task, 400, "context_length_exceeded", field, "%s longer than the model's context window of %d tokens allows.",
+		what, chat->setup.context_tokens);
+}
+
 int prompt_assemble(struct chat *chat)
 {
-	int window = chat->config->llm_context_tokens, n = 0;
+	int window = chat->setup.context_tokens, n;
 	int64_t room = window - (window / ANSWER_SHARE < ANSWER_TOKENS ? window / ANSWER_SHARE : ANSWER_TOKENS);
-	struct str *system = expand(chat, chat->prompt == NULL ? "" : chat->prompt);
-	size_t most = strlen(chat->history) / 4 + 3; /* a pair is at least ["",""] */
+	struct str *system = expand(chat, chat->system != NULL ? chat->system : chat->prompt == NULL ? "" : chat->prompt);
+	struct llm_message question = {.role = "user", .content = chat->message, .images = chat->images};
+	size_t most = (chat->given != NULL ? (size_t)chat->n_given : strlen(chat->history) / 4) + 3; /* a pair is at least ["",""] */
 	struct llm_message *messages = arena_get(chat->task->arena, most * sizeof(*messages));
 
-	room -= prompt_estimate(strlen(chat->message));
+	if (chat->given != NULL)
+		question = chat->given[chat->n_given - 1];
+	room -= cost_of(&question);
 	if (room < 0)
-		return fail_field(chat->task, 400, "context_length_exceeded", "message",
-			"The question alone is longer than the model's context window of %d tokens allows.", window);
+		return too_long(chat, "message", "The question alone is");
 	room -= prompt_estimate(system->len);
 	if (room < 0)
-		return fail_field(chat->task, 400, "context_length_exceeded", "openAiPrompt",
-			"The question and the workspace's prompt are longer than the model's context window of %d tokens allows.", window);
-	n = 1 + add_history(chat, messages + 1, &room);
+		return too_long(chat, "openAiPrompt", "The question and the prompt are");
+	n = 1 + (chat->given != NULL ? add_given(chat, messages + 1, &room) : add_history(chat, messages + 1, &room));
 	add_passages(chat, system, &room);
 	if (system->len > 0)
-		messages[0] = (struct llm_message){"system", system->at, NULL};
-	messages[n++] = (struct llm_message){"user", chat->message, chat->images};
+		messages[0] = (struct llm_message){.role = "system", .content = system->at};
+	messages[n++] = question;
 	chat->call.messages = system->len > 0 ? messages : messages + 1;
 	chat->call.n_messages = system->len > 0 ? n : n - 1;
 	return 0;

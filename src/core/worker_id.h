@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * The name of this worker process in the rows of open chats. */
+ * The name of this worker process in the rows of open chats: node/uuid. */
 #ifndef EXEDRA_WORKER_ID_H
 #define EXEDRA_WORKER_ID_H
 
-/* A uuid made once a process: after the fork, before the first request. */
-void worker_id_make(void);
+enum { WORKER_ID_TEXT = 300 };
+
+/* A fresh name for a worker of this node: made by the master, so that it can tell who has died. */
+void worker_id_new(char id[WORKER_ID_TEXT], const char *node);
+/* In the worker: this is its name. */
+void worker_id_take(const char *id);
 const char *worker_id(void);
 
 #endif

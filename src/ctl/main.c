@@ -11,13 +11,15 @@
 #include "base/config.h"
 #include "config.h"
 #include "ctl/script.h"
+#include "base/arena.h"
 #include "statements.h"
+#include "store/secret.h"
 
 enum { MAX_ARGS = 4, OLDEST_PROGRAM = 1 };
 
 /* What the command line said. */
 static struct {
-	const char *conninfo, *config, *runtime_role, *role, *account, *label, *expires;
+	const char *conninfo, *config, *runtime_role, *role, *account, *label, *expires, *key, *model, *context, *preferred;
 } said;
 
 /* A command: words, the statement it is, where its parameters come from. */
@@ -46,6 +48,8 @@ static const struct command commands[] = {
 	{"key", "suspend", "TENANT ID", &sql_ctl_key_suspend, 2, {0}},
 	{"key", "resume", "TENANT ID", &sql_ctl_key_resume, 2, {0}},
 	{"key", "delete", "TENANT ID", &sql_ctl_key_delete, 2, {0}},
+	{"provider", "list", "TENANT", &sql_ctl_provider_list, 1, {0}},
+	{"provider", "delete", "TENANT NAME", &sql_ctl_provider_delete, 2, {0}},
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -59,7 +63,9 @@ static void usage(FILE *to)
 	      "  upgrade [--runtime-role ROLE]   bring it to this program's version\n", to);
 	for (i = 0; i < N_COMMANDS; i++)
 		fprintf(to, "  %s %s %s\n", commands[i].noun, commands[i].verb, commands[i].operands);
-	fputs("\n  --version, --help\n", to);
+	fputs("  provider set TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] [--preferred]\n"
+	      "                                  KEY is sealed with the file secret.file; - reads it from standard input\n"
+	      "\n  --version, --help\n", to);
 }
 
 static int fail_with(PGconn *pg, const PGresult *rows)
@@ -74,6 +80,11 @@ static int fail_with(PGconn *pg, const PGresult *rows)
 	else
 		fprintf(stderr, "exedractl: %s", PQerrorMessage(pg));
 	return 1;
+}
+
+static const char *config_path(void)
+{
+	return said.config != NULL ? said.config : access(DEFAULT_CONFIG, R_OK) == 0 ? DEFAULT_CONFIG : NULL;
 }
 
 static PGresult *run(PGconn *pg, const struct stmt *stmt, const char *const *args)
@@ -121,6 +132,64 @@ static int run_command(PGconn *pg, const struct command *command, char **operand
 	print_rows(rows);
 	PQclear(rows);
 	return 0;
+}
+
+/* The key as given, or the first line of standard input: a command line is seen by everybody on the machine. */
+static const char *read_key(char line[4096])
+{
+	if (said.key == NULL || strcmp(said.key, "-") != 0)
+		return said.key;
+	if (fgets(line, 4096, stdin) == NULL)
+		return NULL;
+	line[strcspn(line, "\r\n")] = '\0';
+	return line;
+}
+
+/* Seal the key here, so that the database never sees it. */
+static int seal_key(struct arena *arena, const char *belongs_to, const char **sealed)
+{
+	char line[4096], problem[600];
+	struct config *config = config_read(config_path(), problem, sizeof(problem));
+	const char *key = read_key(line);
+	int result = 0;
+
+	*sealed = NULL;
+	if (config == NULL || (key != NULL && (secret_open() < 0 || secret_make_key(config->secret_file, problem, sizeof(problem)) < 0 ||
+		secret_load_key(config->secret_file, problem, sizeof(problem)) < 0))) {
+		fprintf(stderr, "exedractl: %s\n", problem);
+		result = -1;
+	} else if (key != NULL) {
+		*sealed = secret_seal(arena, key, belongs_to);
+	}
+	config_free(config);
+	return result;
+}
+
+static int set_provider(PGconn *pg, char **operands, int n)
+{
+	struct arena *arena = arena_new();
+	const char *args[7] = {NULL, n > 1 ? operands[1] : NULL, n > 2 ? operands[2] : NULL, NULL, said.model, said.context,
+		said.preferred == NULL ? "false" : "true"};
+	const char *tenant[] = {n > 0 ? operands[0] : NULL};
+	PGresult *rows = NULL, *made = NULL;
+	int result = 1;
+
+	if (n != 3) {
+		fputs("usage: exedractl provider set TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] [--preferred]\n", stderr);
+		result = 2;
+	} else if (arena != NULL && (rows = run(pg, &sql_ctl_tenant_find, tenant)) != NULL) {
+		args[0] = PQgetvalue(rows, 0, 0);
+		if (seal_key(arena, arena_printf(arena, "%s %s %s", args[0], args[1], args[2]), &args[3]) == 0 &&
+			(made = run(pg, &sql_ctl_provider_set, args)) != NULL) {
+			print_rows(made);
+			result = 0;
+		}
+	}
+	PQclear(rows);
+	PQclear(made);
+	if (arena != NULL)
+		arena_free(arena);
+	return result;
 }
 
 static int run_simple(PGconn *pg, const struct stmt *stmt, const char *const *args)
@@ -210,13 +279,12 @@ static void drop_notice(void *arg, const char *message)
 
 static PGconn *open_database(void)
 {
-	const char *path = said.config != NULL ? said.config : access(DEFAULT_CONFIG, R_OK) == 0 ? DEFAULT_CONFIG : NULL;
 	struct config *config = NULL;
 	char problem[700];
 	PGconn *pg;
 
 	if (said.conninfo == NULL) {
-		config = config_read(path, problem, sizeof(problem));
+		config = config_read(config_path(), problem, sizeof(problem));
 		if (config == NULL) {
 			fprintf(stderr, "exedractl: %s\n", problem);
 			return NULL;
@@ -239,6 +307,8 @@ static int dispatch(PGconn *pg, char **words, int n)
 
 	if (n == 1 && (strcmp(words[0], "init") == 0 || strcmp(words[0], "upgrade") == 0))
 		return upgrade(pg, strcmp(words[0], "init") == 0);
+	if (strcmp(words[0], "provider") == 0 && strcmp(words[1], "set") == 0)
+		return set_provider(pg, words + 2, n - 2);
 	for (i = 0; i < N_COMMANDS; i++)
 		if (strcmp(words[0], commands[i].noun) == 0 && strcmp(words[1], commands[i].verb) == 0)
 			return run_command(pg, &commands[i], words + 2, n - 2);
@@ -251,6 +321,8 @@ static bool known(char **words, int n)
 
 	if (n == 1)
 		return strcmp(words[0], "init") == 0 || strcmp(words[0], "upgrade") == 0;
+	if (n > 1 && strcmp(words[0], "provider") == 0 && strcmp(words[1], "set") == 0)
+		return true;
 	for (i = 0; n > 1 && i < N_COMMANDS; i++)
 		if (strcmp(words[0], commands[i].noun) == 0 && strcmp(words[1], commands[i].verb) == 0)
 			return true;
@@ -261,6 +333,8 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"runtime-role", required_argument, NULL, 'R'}, {"role", required_argument, NULL, 'r'},
 		{"account", required_argument, NULL, 'a'}, {"label", required_argument, NULL, 'l'}, {"expires", required_argument, NULL, 'e'},
+		{"key", required_argument, NULL, 'k'}, {"model", required_argument, NULL, 'm'}, {"context", required_argument, NULL, 'C'},
+		{"preferred", no_argument, NULL, 'p'},
 		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
 	PGconn *pg;
 	int option, status;
@@ -287,6 +361,18 @@ int main(int argc, char **argv)
 			break;
 		case 'e':
 			said.expires = optarg;
+			break;
+		case 'k':
+			said.key = optarg;
+			break;
+		case 'm':
+			said.model = optarg;
+			break;
+		case 'C':
+			said.context = optarg;
+			break;
+		case 'p':
+			said.preferred = "true";
 			break;
 		case 'V':
 			puts("exedractl " PACKAGE_VERSION);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Providers that speak OpenAI's chat completions, streamed. */
+#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/http.h"
@@ -10,10 +10,14 @@
 #include "base/sse.h"
 #include "base/utf8.h"
 #include "llm/provider.h"
+#include "llm/slots.h"
 
 enum {
 	MAX_ANSWER = 16 << 20, /* bytes of text; more is cut with finish reason length */
 	MAX_BODY = 1 << 20,    /* bytes kept of an answer that is no stream */
+	MAX_TRIES = 3,
+	FIRST_PAUSE_MS = 200,  /* before the second try; twice that before the third */
+	MAX_PAUSE_S = 2,       /* a provider that asks for more is not waited for */
 };
 
 /* What has come so far. */
@@ -27,7 +31,8 @@ struct reading {
 	struct str *body;         /* an answer that is no stream */
 	size_t answered;
 	bool streamed;            /* it is an event stream */
-	bool thinking;            /* inside reasoning: <think> has been sent, </think> not */
+	bool finished;            /* the model said it had come to its end */
+	bool tools;               /* calls of tools have come */
 	bool done;                /* [DONE] */
 	bool failed;              /* an error object came; the reason is in the task */
 };
@@ -45,10 +50,15 @@ static struct str *write_body(struct llm_call *call)
 		str_puts(body, ",\"temperature\":");
 		str_json_number(body, *call->temperature);
 	}
+	str_puts(body, call->parameters);
 	str_puts(body, ",\"messages\":[");
 	for (i = 0; i < call->n_messages; i++) {
 		const struct llm_message *message = &call->messages[i];
 
+		if (message->raw != NULL) {
+			str_printf(body, "%s%s", i == 0 ? "" : ",", message->raw);
+			continue;
+		}
 		str_printf(body, "%s{\"role\":\"%s\",\"content\":", i == 0 ? "" : ",", message->role);
 		if (message->images == NULL) {
 			str_json_text(body, message->content);
@@ -69,40 +79,23 @@ static struct str *write_body(struct llm_call *call)
 }
 
 /* Give a piece of text on.  -1 to stop. */
-static int pass_on(struct reading *reading, const char *text, size_t len, bool last)
+static int pass_on(struct reading *reading, const char *text, size_t len, bool reasoning, bool last)
 {
 	str_clear(reading->text);
 	utf8_clean(&reading->clean, text, len, last, reading->text);
 	if (reading->text->len == 0)
 		return 0;
 	reading->answered += reading->text->len;
-	if (reading->call->on_text(reading->call->arg, reading->text->at, reading->text->len) != 0) {
+	if (reading->call->on_text(reading->call->arg, reading->text->at, reading->text->len, reasoning) != 0) {
 		reading->call->stopped = true;
 		return -1;
 	}
 	if (reading->answered > MAX_ANSWER) {
 		reading->call->finish_reason = "length";
-		reading->call->finished = true;
+		reading->finished = true;
 		return -1;
 	}
 	return 0;
-}
-
-/* Reasoning is part of the text, between <think> and </think>, as clients of AnythingLLM read it. */
-static int pass_marked(struct reading *reading, const char *text, size_t len, bool reasoning)
-{
-	if (len == 0)
-		return 0;
-	if (reasoning && !reading->thinking) {
-		reading->thinking = true;
-		if (pass_on(reading, "<think>", 7, false) != 0)
-			return -1;
-	} else if (!reasoning && reading->thinking) {
-		reading->thinking = false;
-		if (pass_on(reading, "</think>", 8, false) != 0)
-			return -1;
-	}
-	return pass_on(reading, text, len, false);
 }
 
 static struct json_object *member(struct json_object *object, const char *name, enum json_type type)
@@ -128,7 +121,25 @@ static int pass_text(struct reading *reading, struct json_object *from, const ch
 
 	if (text == NULL)
 		return 0;
-	return pass_marked(reading, json_object_get_string(text), (size_t)json_object_get_string_len(text), reasoning);
+	return pass_on(reading, json_object_get_string(text), (size_t)json_object_get_string_len(text), reasoning, false);
+}
+
+/* Pieces of calls of tools go on as they are; their form has been checked as JSON. */
+static int pass_tool_calls(struct reading *reading, struct json_object *from)
+{
+	struct json_object *calls = member(from, "tool_calls", json_type_array);
+	const char *json;
+	size_t len;
+
+	if (calls == NULL || json_object_array_length(calls) == 0 || reading->call->on_tool_calls == NULL)
+		return 0;
+	reading->tools = true;
+	json = json_object_to_json_string_length(calls, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+	reading->answered += len;
+	if (reading->call->on_tool_calls(reading->call->arg, json, len) == 0)
+		return 0;
+	reading->call->stopped = true;
+	return -1;
 }
 
 static void note_finish(struct reading *reading, struct json_object *choice)
@@ -139,7 +150,7 @@ static void note_finish(struct reading *reading, struct json_object *choice)
 
 	if (reason == NULL)
 		return;
-	reading->call->finished = true;
+	reading->finished = true;
 	reading->call->finish_reason = "stop";
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(json_object_get_string(reason), known[i]) == 0)
@@ -167,8 +178,8 @@ static int take_answer(struct reading *reading, struct json_object *answer, cons
 		return upstream_error(reading, error);
 	usage = member(answer, "usage", json_type_object);
 	if (usage != NULL) {
-		reading->call->prompt_tokens = count(usage, "prompt_tokens");
-		reading->call->completion_tokens = count(usage, "completion_tokens");
+		reading->call->usage.prompt_tokens = count(usage, "prompt_tokens");
+		reading->call->usage.completion_tokens = count(usage, "completion_tokens");
 	}
 	if (choices == NULL || json_object_array_length(choices) == 0)
 		return 0;
@@ -178,6 +189,8 @@ static int take_answer(struct reading *reading, struct json_object *answer, cons
 		stop = pass_text(reading, delta, "reasoning_content", true);
 		if (stop == 0)
 			stop = pass_text(reading, delta, "content", false);
+		if (stop == 0)
+			stop = pass_tool_calls(reading, delta);
 	}
 	note_finish(reading, choice);
 	return stop;
@@ -257,60 +270,83 @@ static int refused(struct reading *reading)
 	int status = reading->http->status;
 
 	log_event(LOG_WARNING, task, "provider_status", "status=%d body=\"%.300s\"", status, reading->body->at);
-	if (status == 429) {
+	if (status == 429 || status == 503 || status == 529)
 		task->failure.retry_after_s = reading->http->retry_after_s > 0 ? reading->http->retry_after_s : 1;
+	if (status == 429)
 		return fail(task, 429, "upstream_busy", "The model's provider takes no more requests at the moment.");
-	}
-	if (status == 503 || status == 529) {
-		task->failure.retry_after_s = reading->http->retry_after_s > 0 ? reading->http->retry_after_s : 1;
+	if (status == 503 || status == 529)
 		return fail(task, 503, "upstream_unavailable", "The model's provider is not available at the moment.");
-	}
+	if (status == 404)
+		return fail(task, 502, "upstream_model", "The model's provider does not know the model.");
+	if (status == 400 || status == 413 || status == 422)
+		return fail(task, 400, "upstream_refused", "The model's provider refused the request with status %d.", status);
 	return fail(task, 502, "upstream_error", "The model's provider answered with status %d.", status);
 }
 
-/* The text has ended one way or another: what is still held, and the mark that closes reasoning. */
-static void finish_text(struct reading *reading)
+/* It came to its end: as a stream that said so, or as a whole object. */
+static int judge_done(struct reading *reading)
 {
-	if (reading->call->stopped || reading->answered > MAX_ANSWER)
-		return;
-	if (reading->thinking)
-		pass_on(reading, "</think>", 8, false);
-	pass_on(reading, "", 0, true);
+	if (reading->http->status != 200)
+		return refused(reading);
+	if (!reading->streamed && take_json(reading, reading->body->at, reading->body->len, "message") < 0)
+		return reading->call->stopped || reading->finished ? 0 : -1;
+	if (!reading->streamed && (reading->finished || reading->answered > 0))
+		return 0;
+	return fail(reading->call->task, 502, "upstream_cut", "The model's provider broke off its answer.");
 }
 
 static int judge(struct reading *reading)
 {
 	struct task *task = reading->call->task;
-	struct llm_call *call = reading->call;
 
-	if (call->stopped || reading->http->end == HTTP_CLIENT_GONE) {
-		call->stopped = true;
+	if (reading->http->end == HTTP_CLIENT_GONE)
+		reading->call->stopped = true;
+	if (reading->call->stopped)
 		return 0;
-	}
 	if (reading->failed)
 		return -1;
-	if (reading->done || call->finished)
+	if (reading->done || reading->finished)
 		return 0;
 	switch (reading->http->end) {
 	case HTTP_UNREACHABLE:
 		return fail(task, 502, "upstream_unreachable", "The model's provider cannot be reached.");
+	case HTTP_FORBIDDEN:
+		return fail(task, 502, "upstream_forbidden", "The model's provider is at an address that is not permitted.");
 	case HTTP_CONNECT_TIMEOUT:
 	case HTTP_FIRST_TIMEOUT:
 	case HTTP_IDLE_TIMEOUT:
 		return fail(task, 504, "upstream_timeout", "The model's provider did not answer in time.");
+	case HTTP_TASK_STOPPED:
+		return fail(task, 403, "chat_stopped", "The chat was ended: the key may not be used any more.");
 	case HTTP_DONE:
-		if (reading->http->status != 200)
-			return refused(reading);
-		if (!reading->streamed && take_json(reading, reading->body->at, reading->body->len, "message") < 0)
-			return call->stopped ? 0 : -1;
-		if (!reading->streamed && (call->finished || reading->answered > 0)) {
-			call->finished = true;
-			return 0;
-		}
-		return fail(task, 502, "upstream_cut", "The model's provider broke off its answer.");
+		return judge_done(reading);
 	default:
 		return fail(task, 502, "upstream_cut", "The model's provider broke off its answer.");
 	}
+}
+
+/* Only before the first byte may a call be made again: nothing has been paid for, nothing shown. */
+static bool worth_another(const struct reading *reading)
+{
+	const struct http_call *http = reading->http;
+
+	if (reading->answered > 0 || reading->failed || reading->call->stopped)
+		return false;
+	if (http->end == HTTP_UNREACHABLE || (http->end == HTTP_BROKEN && http->status == 0))
+		return true;
+	return http->end == HTTP_DONE && http->retry_after_s <= MAX_PAUSE_S &&
+		(http->status == 429 || http->status == 500 || (http->status >= 502 && http->status <= 504));
+}
+
+/* Wait before the next try; false when the client leaves meanwhile. */
+static bool pause_before(struct llm_call *call, int try, int retry_after_s)
+{
+	int wait_ms = retry_after_s > 0 ? retry_after_s * 1000 : try * FIRST_PAUSE_MS;
+	struct pollfd client = {.fd = call->task->gone_fd, .events = POLLIN};
+
+	if (poll(&client, 1, wait_ms) > 0 && call->gone != NULL && call->gone(call->arg))
+		call->stopped = true;
+	return !call->stopped;
 }
 
 static void free_arena(void *arena)
@@ -318,39 +354,80 @@ static void free_arena(void *arena)
 	arena_free(arena);
 }
 
-static int complete(struct llm_call *call)
+static void reading_begin(struct reading *reading)
+{
+	str_clear(reading->body);
+	sse_open(&reading->sse, reading->call->task->arena, on_event, reading);
+	reading->streamed = false;
+	reading->call->usage = (struct llm_usage){-1, -1};
+	reading->call->finish_reason = "stop";
+}
+
+static struct reading *reading_new(struct llm_call *call, struct http_call *http)
 {
 	struct arena *arena = call->task->arena;
-	struct str *body = write_body(call);
-	const char *key = call->config->llm_key;
-	const char *headers[] = {"Content-Type: application/json", "Accept: text/event-stream, application/json",
-		key == NULL ? NULL : arena_printf(arena, "Authorization: Bearer %s", key), NULL};
-	struct http_call http = {.headers = headers, .body = body->at, .body_len = body->len,
-		.connect_timeout_s = call->config->llm_connect_timeout_s, .first_timeout_s = call->config->llm_first_timeout_s,
-		.idle_timeout_s = call->config->llm_idle_timeout_s, .silence_s = call->config->keepalive_s,
-		.data = on_data, .silence = on_silence, .gone = on_gone};
 	struct reading *reading = arena_get(arena, sizeof(*reading));
-	int result;
 
-	http.url = arena_printf(arena, "%s/chat/completions", call->config->llm_url);
-	http.arg = reading;
 	reading->call = call;
-	reading->http = &http;
+	reading->http = http;
 	reading->small = arena_new();
 	if (reading->small == NULL)
 		arena_exhausted(arena);
 	arena_later(arena, free_arena, reading->small);
 	reading->text = str_new(arena);
 	reading->body = str_new(arena);
-	sse_open(&reading->sse, arena, on_event, reading);
-	call->prompt_tokens = call->completion_tokens = -1;
-	call->finish_reason = "stop";
-	http_run(call->task, &http);
-	if (reading->streamed && http.end == HTTP_DONE)
-		sse_end(&reading->sse);
-	result = judge(reading);
-	finish_text(reading);
-	return result;
+	return reading;
+}
+
+static int ask(struct llm_call *call, const char *body, size_t len)
+{
+	const struct provider_setup *setup = call->setup;
+	const struct config *config = call->config;
+	const char *headers[] = {"Content-Type: application/json", "Accept: text/event-stream, application/json",
+		setup->key == NULL ? NULL : arena_printf(call->task->arena, "Authorization: Bearer %s", setup->key), NULL};
+	struct http_call http = {.headers = headers, .body = body, .body_len = len, .connect_timeout_s = config->llm_connect_timeout_s,
+		.first_timeout_s = config->llm_first_timeout_s, .idle_timeout_s = config->llm_idle_timeout_s,
+		.silence_s = config->keepalive_s, .data = on_data, .silence = on_silence, .gone = on_gone,
+		.url = arena_printf(call->task->arena, "%s/chat/completions", setup->url)};
+	struct reading *reading = reading_new(call, &http);
+	int try;
+
+	if (setup->guarded)
+		http.allowed = config->outbound_allow == NULL ? "" : config->outbound_allow;
+	http.arg = reading;
+	for (try = 1; try <= MAX_TRIES; try++) {
+		reading_begin(reading);
+		http_run(call->task, &http);
+		if (reading->streamed && http.end == HTTP_DONE)
+			sse_end(&reading->sse);
+		if (try == MAX_TRIES || !worth_another(reading) || !pause_before(call, try, http.retry_after_s))
+			break;
+		log_event(LOG_INFO, call->task, "provider_retry", "try=%d status=%d", try + 1, http.status);
+	}
+	if (judge(reading) < 0)
+		return -1;
+	if (!call->stopped && reading->answered <= MAX_ANSWER)
+		pass_on(reading, "", 0, false, true);
+	if (reading->tools && strcmp(call->finish_reason, "stop") == 0)
+		call->finish_reason = "tool_calls";
+	return 0;
+}
+
+static void give_slot(void *slot)
+{
+	slots_give((int)(intptr_t)slot);
+}
+
+static int complete(struct llm_call *call)
+{
+	struct str *body = write_body(call);
+	int slot = slots_take(call->task, call->setup->url);
+
+	if (slot < 0)
+		return -1;
+	/* With the arena, so that the slot is given back even when memory runs out. */
+	arena_later(call->task->arena, give_slot, (void *)(intptr_t)slot);
+	return ask(call, body->at, body->len);
 }
 
 const struct provider provider_openai = {"openai", complete};

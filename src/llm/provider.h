@@ -7,6 +7,37 @@
 #include "base/str.h"
 #include "base/task.h"
 
+struct llm_call;
+
+/* A kind of provider: how it is spoken to. */
+struct provider {
+	const char *kind;
+	/* 0 with the outcome in the call, or -1 with the reason in the task. */
+	int (*complete)(struct llm_call *);
+};
+
+extern const struct provider provider_quote, provider_openai;
+
+/* A provider as configured: the server's (exedra.conf), or a row of a tenant. */
+struct provider_setup {
+	const struct provider *provider;
+	const char *name;
+	const char *url;      /* base URL with its /v1, no slash at the end */
+	const char *key;      /* NULL: none */
+	const char *model;    /* when a workspace names none; may be NULL */
+	int context_tokens;
+	bool guarded;         /* its address is not the operator's: only public addresses, or listed ones */
+};
+
+/* A well-known service, so that a name is enough. */
+struct provider_preset {
+	const char *name, *url;
+};
+const struct provider_preset *provider_preset(const char *name);
+
+/* The server's provider: llm.url, or quote when there is none.  Lives as long as the config. */
+struct provider_setup provider_of_server(const struct config *);
+
 /* A passage that was found for the question. */
 struct passage {
 	const char *source; /* JSON, as clients see it */
@@ -16,44 +47,42 @@ struct passage {
 };
 
 struct llm_message {
-	const char *role;           /* system, user, assistant */
-	const char *content;
+	const char *role;           /* system, user, assistant, tool */
+	const char *content;        /* its text: what is counted, and sent when there is no `raw` */
 	const char *const *images;  /* URLs or data URLs, NULL at the end; NULL = none */
+	const char *raw;            /* the whole message as JSON, passed on as it came; NULL = made from the rest */
+};
+
+/* Tokens as the provider counted them; -1 where it did not. */
+struct llm_usage {
+	int64_t prompt_tokens, completion_tokens;
 };
 
 struct llm_call {
 	struct task *task;
 	const struct config *config;
+	const struct provider_setup *setup;
 	const char *model;
 	const struct llm_message *messages;
 	int n_messages;
-	const double *temperature;  /* NULL: the model's own */
+	const double *temperature;      /* NULL: the model's own */
+	const char *parameters;         /* more members of the request, each as `,"name":value`; "" = none */
+	bool has_tools;                 /* `parameters` offers tools */
 	const struct passage *passages; /* for quote */
 	int n_passages;
-	const char *nothing_found;  /* for quote: what it says without a passage */
+	const char *nothing_found;      /* for quote: what it says without a passage */
 
 	/* Each returns 0 to go on and -1 to stop; text is valid UTF-8 without NUL. */
-	int (*on_text)(void *arg, const char *text, size_t len);
+	int (*on_text)(void *arg, const char *text, size_t len, bool reasoning);
+	int (*on_tool_calls)(void *arg, const char *json, size_t len); /* a delta: an array of pieces of calls */
 	int (*on_silence)(void *arg);
 	bool (*gone)(void *arg);
 	void *arg;
 
 	/* What came of it. */
-	bool finished;              /* the model said it had come to its end */
-	bool stopped;               /* the client has gone: no failure */
+	bool stopped;               /* a callback said stop, or the client has gone: no failure */
 	const char *finish_reason;  /* stop, length ...; a literal */
-	int64_t prompt_tokens, completion_tokens; /* -1: the provider gave no count */
+	struct llm_usage usage;
 };
-
-struct provider {
-	const char *name;
-	/* 0 with the outcome in the call, or -1 with the reason in the task. */
-	int (*complete)(struct llm_call *);
-};
-
-extern const struct provider provider_quote, provider_openai;
-
-/* Who answers when a workspace does not say: the server's provider, else quote. */
-const struct provider *provider_default(const struct config *);
 
 #endif

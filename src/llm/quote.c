@@ -48,21 +48,22 @@ static int quote(struct llm_call *call, const struct passage *passage, bool firs
 	str_puts(piece, first ? "" : "\n\n");
 	str_add(piece, passage->text, quote_len(passage->text, strlen(passage->text)));
 	str_printf(piece, "\n(%s)", passage->title);
-	return call->on_text(call->arg, piece->at, piece->len);
+	return call->on_text(call->arg, piece->at, piece->len, false);
 }
 
 static int complete(struct llm_call *call)
 {
 	int i, stop = 0;
 
+	if (call->has_tools)
+		return fail_field(call->task, 400, "tools_unsupported", "tools", "No model is configured, and quoting documents calls no tools.");
 	for (i = 0; i < call->n_passages && i < MAX_QUOTES && stop == 0; i++)
 		stop = quote(call, &call->passages[i], i == 0);
 	if (call->n_passages == 0)
-		stop = call->on_text(call->arg, call->nothing_found, strlen(call->nothing_found));
+		stop = call->on_text(call->arg, call->nothing_found, strlen(call->nothing_found), false);
 	call->stopped = stop != 0;
-	call->finished = !call->stopped;
 	call->finish_reason = "stop";
-	call->prompt_tokens = call->completion_tokens = -1;
+	call->usage = (struct llm_usage){-1, -1};
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fcgiapp.h>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "config.h"
 #include "core/worker_id.h"
+#include "llm/slots.h"
 #include "start/master.h"
 #include "start/socket.h"
 #include "store/pool.h"
@@ -61,13 +63,16 @@ static int run_cgi(const struct config *config)
 {
 	struct arena *arena = arena_new();
 	struct wire wire;
+	char id[WORKER_ID_TEXT];
 
 	if (arena == NULL)
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	pool_open(config);
-	worker_id_make();
+	worker_id_new(id, "cgi");
+	worker_id_take(id);
 	dispatch_limit_streams(1);
+	slots_limit(1);
 	wire_open_cgi(&wire, environ);
 	dispatch(&wire, config, arena);
 	arena_free(arena);
@@ -105,6 +110,17 @@ static int run_pool(struct config *config, const char *path)
 		free(listen);
 	}
 	return status;
+}
+
+/* Two descriptors a stream: the soft limit of 1024 is a default for programs that use select(). */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 int main(int argc, char **argv)
@@ -165,6 +181,9 @@ int main(int argc, char **argv)
 		fputs("exedra: libsodium or libcurl does not work here.\n", stderr);
 		return 1;
 	}
+	if (secret_load_key(config->secret_file, problem, sizeof(problem)) < 0)
+		log_event(LOG_WARNING, NULL, "secret", "problem=\"%s\"", problem);
+	raise_descriptors();
 	if (getenv("REQUEST_METHOD") == NULL || getenv("GATEWAY_INTERFACE") == NULL || socket_given(STDIN_FILENO))
 		return run_pool(config, path);
 	status = run_cgi(config);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,16 +13,19 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/worker_id.h"
 #include "start/worker.h"
 
 enum {
 	MAX_WORKERS = 1024,    /* of all generations at once */
 	SOON_MS = 1000,        /* a worker that dies younger than this is replaced with back-off */
 	MAX_BACKOFF_MS = 5000,
+	MAX_DEAD = 64,
 };
 
 struct child {
 	pid_t pid; /* 0 = free */
+	char id[WORKER_ID_TEXT];
 	int64_t born_ms;
 	bool draining;
 };
@@ -35,6 +39,11 @@ static struct {
 	int backoff_ms;
 	int64_t start_ms; /* when the next worker may be started */
 	bool ending;
+	char node[200];
+	int64_t born_ms;  /* of the pool */
+	bool swept;       /* a worker has been told to end what an earlier pool left open */
+	char dead[MAX_DEAD][WORKER_ID_TEXT]; /* workers whose open chats are still to be ended */
+	size_t n_dead;
 } master;
 
 static struct child *find_child(pid_t pid)
@@ -56,6 +65,19 @@ static int count_children(bool draining_too)
 	return n;
 }
 
+/* In the new process. */
+static _Noreturn void be_worker(const char *id)
+{
+	const char *dead[MAX_DEAD];
+	struct worker_birth birth = {.id = id, .node = master.node, .dead = dead, .n_dead = master.n_dead,
+		.sweep_ms = master.swept ? -1 : clock_ms() - master.born_ms};
+	size_t i;
+
+	for (i = 0; i < master.n_dead; i++)
+		dead[i] = master.dead[i];
+	exit(worker_run(master.config, master.listen_fd, &birth));
+}
+
 static void start_worker(void)
 {
 	struct child *child = find_child(0);
@@ -63,6 +85,7 @@ static void start_worker(void)
 
 	if (child == NULL)
 		return;
+	worker_id_new(child->id, master.node);
 	pid = fork();
 	if (pid < 0) {
 		log_event(LOG_ERROR, NULL, "fork", "error=\"%s\"", strerror(errno));
@@ -70,7 +93,11 @@ static void start_worker(void)
 		return;
 	}
 	if (pid > 0) {
-		*child = (struct child){.pid = pid, .born_ms = clock_ms()};
+		child->pid = pid;
+		child->born_ms = clock_ms();
+		child->draining = false;
+		master.swept = true;
+		master.n_dead = 0;
 		return;
 	}
 	/* A worker must not outlive its master: nobody could end it. */
@@ -78,7 +105,7 @@ static void start_worker(void)
 	if (getppid() != parent)
 		_exit(0);
 	sigprocmask(SIG_SETMASK, &master.before, NULL);
-	exit(worker_run(master.config, master.listen_fd));
+	be_worker(child->id);
 }
 
 static void start_missing(void)
@@ -129,6 +156,8 @@ static void reap(void)
 
 		if (child == NULL)
 			continue;
+		if ((WIFSIGNALED(status) || WEXITSTATUS(status) != 0) && master.n_dead < MAX_DEAD)
+			strcpy(master.dead[master.n_dead++], child->id);
 		if (!child->draining) {
 			log_event(LOG_ERROR, NULL, "worker_died", "worker=%d %s=%d", (int)pid, WIFSIGNALED(status) ? "signal" : "status",
 				WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -170,11 +199,22 @@ static int next_signal(void)
 	return sigtimedwait(&master.signals, NULL, &wait);
 }
 
+/* Two pools on one machine serve different sockets. */
+static void name_node(const struct config *config)
+{
+	char host[100] = "localhost";
+
+	gethostname(host, sizeof(host) - 1);
+	snprintf(master.node, sizeof(master.node), "%s:%.80s", host, config->listen == NULL ? "stdin" : config->listen);
+}
+
 int master_run(struct config *config, const char *path, int listen_fd)
 {
 	master.config = config;
 	master.path = path;
 	master.listen_fd = listen_fd;
+	master.born_ms = clock_ms();
+	name_node(config);
 	sigemptyset(&master.signals);
 	sigaddset(&master.signals, SIGTERM);
 	sigaddset(&master.signals, SIGINT);

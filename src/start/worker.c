@@ -20,7 +20,9 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/log.h"
+#include "core/watch.h"
 #include "core/worker_id.h"
+#include "llm/slots.h"
 #include "store/pool.h"
 #include "web/dispatch.h"
 #include "web/wire.h"
@@ -28,6 +30,7 @@
 enum {
 	SPARE_THREADS = 2,        /* that stay however long they wait */
 	IDLE_S = 10,              /* after which others go */
+	LAST_S = 2,               /* for chats that are stopped at the end of the drain to be stored */
 	BUSY_TIMEOUT_S = 1,       /* for the head of a request that is answered 503 */
 };
 
@@ -214,7 +217,7 @@ static void *thread_main(void *unused)
 	return NULL;
 }
 
-static void open_gates(const struct config *config, int listen_fd)
+static void open_gates(const struct config *config, int listen_fd, const struct worker_birth *birth)
 {
 	pthread_condattr_t monotonic;
 
@@ -226,8 +229,9 @@ static void open_gates(const struct config *config, int listen_fd)
 	pthread_cond_init(&worker.lead, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	pool_open(config);
-	worker_id_make();
+	worker_id_take(birth->id);
 	dispatch_limit_streams(config->threads / 8 * 7);
+	slots_limit(config->threads / 2);
 	pthread_mutex_lock(&worker.lock);
 	start_thread();
 	pthread_mutex_unlock(&worker.lock);
@@ -255,10 +259,19 @@ static int drain(int seconds)
 	return left;
 }
 
-int worker_run(const struct config *config, int listen_fd)
+/* Once a second, until SIGTERM: look after the open chats.  A terminal's ^C and a reload are the master's affair. */
+static void keep_up(const sigset_t *signals)
+{
+	const struct timespec second = {.tv_sec = 1};
+
+	while (sigtimedwait(signals, NULL, &second) != SIGTERM)
+		watch_tick();
+}
+
+int worker_run(const struct config *config, int listen_fd, const struct worker_birth *birth)
 {
 	sigset_t signals;
-	int caught, left;
+	int left;
 
 	/* libfcgi has set handlers of its own: here signals are only ever waited for. */
 	sigemptyset(&signals);
@@ -266,10 +279,15 @@ int worker_run(const struct config *config, int listen_fd)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	open_gates(config, listen_fd);
-	while (sigwait(&signals, &caught) != 0 || caught != SIGTERM)
-		; /* a terminal's ^C and a reload are the master's affair */
+	open_gates(config, listen_fd, birth);
+	if (birth->n_dead > 0 || birth->sweep_ms >= 0)
+		watch_bury(birth->dead, birth->n_dead, birth->node, birth->sweep_ms);
+	keep_up(&signals);
 	left = drain(config->drain_s);
+	if (left > 0) {
+		watch_stop_all();
+		left = drain(LAST_S);
+	}
 	if (left > 0) {
 		log_event(LOG_WARNING, NULL, "drain_cut", "requests=%d drain=%d", left, config->drain_s);
 		_exit(0); /* threads are still at work: nothing may be taken from under them */

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/secret.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 int secret_open(void)
 {
@@ -39,6 +44,87 @@ void secret_request_id(char text[REQUEST_ID_TEXT])
 void secret_sha256(const char *text, size_t len, unsigned char hash[32])
 {
 	crypto_hash_sha256(hash, (const unsigned char *)text, len);
+}
+
+static struct {
+	unsigned char bytes[crypto_aead_xchacha20poly1305_ietf_KEYBYTES];
+	bool loaded;
+} key;
+
+int secret_load_key(const char *path, char *problem, size_t room)
+{
+	FILE *file = fopen(path, "re");
+	char hex[2 * sizeof(key.bytes) + 1];
+	size_t len = 0;
+
+	if (file == NULL && errno == ENOENT)
+		return 0;
+	if (file == NULL) {
+		snprintf(problem, room, "%s: %s.", path, strerror(errno));
+		return -1;
+	}
+	key.loaded = fread(hex, 1, sizeof(hex) - 1, file) == sizeof(hex) - 1 &&
+		sodium_hex2bin(key.bytes, sizeof(key.bytes), hex, sizeof(hex) - 1, NULL, &len, NULL) == 0 && len == sizeof(key.bytes);
+	fclose(file);
+	sodium_memzero(hex, sizeof(hex));
+	if (key.loaded)
+		return 0;
+	snprintf(problem, room, "%s holds no key: 64 hexadecimal digits.", path);
+	return -1;
+}
+
+int secret_make_key(const char *path, char *problem, size_t room)
+{
+	unsigned char fresh[sizeof(key.bytes)];
+	char hex[2 * sizeof(fresh) + 1];
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool written;
+
+	if (fd < 0 && errno == EEXIST)
+		return 0;
+	randombytes_buf(fresh, sizeof(fresh));
+	sodium_bin2hex(hex, sizeof(hex), fresh, sizeof(fresh));
+	hex[sizeof(hex) - 1] = '\n';
+	written = fd >= 0 && write(fd, hex, sizeof(hex)) == (ssize_t)sizeof(hex);
+	sodium_memzero(hex, sizeof(hex));
+	sodium_memzero(fresh, sizeof(fresh));
+	if (fd >= 0 && close(fd) != 0)
+		written = false;
+	if (written)
+		return 0;
+	snprintf(problem, room, "%s: %s.", path, strerror(errno));
+	return -1;
+}
+
+/* nonce, ciphertext and tag, one behind the other. */
+enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, TAG = crypto_aead_xchacha20poly1305_ietf_ABYTES };
+
+const char *secret_seal(struct arena *arena, const char *text, const char *belongs_to)
+{
+	size_t len = strlen(text), sealed_len = NONCE + len + TAG;
+	unsigned char *sealed = arena_get(arena, sealed_len);
+	char *hex = arena_get(arena, 2 * sealed_len + 1);
+
+	if (!key.loaded)
+		return NULL;
+	randombytes_buf(sealed, NONCE);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + NONCE, NULL, (const unsigned char *)text, len, (const unsigned char *)belongs_to,
+		strlen(belongs_to), NULL, sealed, key.bytes);
+	return sodium_bin2hex(hex, 2 * sealed_len + 1, sealed, sealed_len);
+}
+
+const char *secret_unseal(struct arena *arena, const char *hex, const char *belongs_to)
+{
+	size_t hex_len = strlen(hex), len = 0;
+	unsigned char *sealed = arena_get(arena, hex_len / 2 + 1);
+	char *text = arena_get(arena, hex_len / 2 + 1);
+
+	if (!key.loaded || sodium_hex2bin(sealed, hex_len / 2, hex, hex_len, NULL, &len, NULL) != 0 || len < NONCE + TAG)
+		return NULL;
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt((unsigned char *)text, NULL, NULL, sealed + NONCE, len - NONCE,
+		(const unsigned char *)belongs_to, strlen(belongs_to), sealed, key.bytes) != 0)
+		return NULL;
+	return text;
 }
 
 unsigned secret_below(unsigned below)

@@ -17,6 +17,15 @@ const char *secret_new_uuid(struct arena *);
 /* 16 hexadecimal digits: enough to tell requests apart in a log. */
 void secret_request_id(char text[REQUEST_ID_TEXT]);
 void secret_sha256(const char *text, size_t len, unsigned char hash[32]);
+/* The key file: read it once, before the first thread.  -1 with a sentence in `problem`; a file that is not there is no
+ * failure, nothing can be sealed or unsealed then. */
+int secret_load_key(const char *path, char *problem, size_t room);
+/* Make a key file that only its owner can read; leaves one that is there. */
+int secret_make_key(const char *path, char *problem, size_t room);
+/* Seal a secret; what it belongs to is bound in, and must be the same when it is unsealed.  Hexadecimal; NULL without a
+ * key.  The result belongs to the arena. */
+const char *secret_seal(struct arena *, const char *text, const char *belongs_to);
+const char *secret_unseal(struct arena *, const char *hex, const char *belongs_to);
 /* A random number below `below`. */
 unsigned secret_below(unsigned below);
 

@@ -27,13 +27,6 @@ static bool about_the_caller(const struct failure *failure)
 	return failure->status == 401 || failure->status == 403 || failure->status == 429 || failure->status == 503;
 }
 
-static void put_error(struct str *body, const struct failure *failure)
-{
-	str_puts(body, "{\"error\":");
-	str_json_text(body, failure->message);
-	str_puts(body, "}");
-}
-
 static void put_abort(struct str *body, const struct failure *failure, struct arena *arena)
 {
 	str_printf(body, "{\"id\":\"%s\",\"type\":\"abort\",\"textResponse\":null,\"sources\":[],\"close\":true,\"error\":", secret_new_uuid(arena));
@@ -46,6 +39,19 @@ static const char *openai_type(int status)
 	return status == 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error";
 }
 
+/* The codes that OpenAI has for what we call otherwise. */
+static const char *public_code(const char *code)
+{
+	static const char *const names[][2] = {{"key_unknown", "invalid_api_key"}, {"model_unknown", "model_not_found"},
+		{"workspace_unknown", "model_not_found"}, {"type_unsupported", "unsupported_media_type"}, {"method_refused", "method_not_allowed"}};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(code, names[i][0]) == 0)
+			return names[i][1];
+	return code;
+}
+
 /* `detail` beside `error`: readers of Open WebUI's API look there, and SDKs ignore it. */
 static void put_openai(struct str *body, const struct failure *failure)
 {
@@ -54,8 +60,15 @@ static void put_openai(struct str *body, const struct failure *failure)
 	str_printf(body, ",\"type\":\"%s\",\"param\":", openai_type(failure->status));
 	str_json_text(body, failure->field);
 	str_puts(body, ",\"code\":");
-	str_json_text(body, strcmp(failure->code, "key_unknown") == 0 ? "invalid_api_key" : failure->code);
+	str_json_text(body, public_code(failure->code));
 	str_puts(body, "},\"detail\":");
+	str_json_text(body, failure->message);
+	str_puts(body, "}");
+}
+
+static void put_member(struct str *body, const char *before, const struct failure *failure)
+{
+	str_puts(body, before);
 	str_json_text(body, failure->message);
 	str_puts(body, "}");
 }
@@ -63,18 +76,40 @@ static void put_openai(struct str *body, const struct failure *failure)
 static void put_body(struct request *req, enum form form, struct str *body)
 {
 	const struct failure *failure = &req->task.failure;
+	bool native_key = form == FORM_NATIVE_OPENAI && failure->status == 403;
 
-	if (form == FORM_OPENAI) {
+	if ((form == FORM_OPENAI || form == FORM_NATIVE_OPENAI) && !native_key)
 		put_openai(body, failure);
-	} else if (about_the_caller(failure) || form == FORM_ERROR || form == FORM_TEXT || form == FORM_EMPTY) {
-		put_error(body, failure);
-	} else if (form == FORM_ABORT) {
+	else if (about_the_caller(failure) || form == FORM_ERROR || form == FORM_TEXT || native_key)
+		put_member(body, "{\"error\":", failure);
+	else if (form == FORM_ABORT)
 		put_abort(body, failure, req->task.arena);
-	} else {
-		str_puts(body, form == FORM_WORKSPACE ? "{\"workspace\":null,\"message\":" : "{\"success\":false,\"error\":");
-		str_json_text(body, failure->message);
-		str_puts(body, "}");
-	}
+	else if (form == FORM_WORKSPACE)
+		put_member(body, "{\"workspace\":null,\"message\":", failure);
+	else if (form == FORM_MESSAGE)
+		put_member(body, "{\"message\":", failure);
+	else
+		put_member(body, "{\"success\":false,\"error\":", failure);
+}
+
+/* Statuses that a dialect has otherwise. */
+static void translate(struct failure *failure, enum form form)
+{
+	bool openai = form == FORM_OPENAI || form == FORM_NATIVE_OPENAI;
+
+	/* AnythingLLM answers 403 to a bad key, every other dialect 401. */
+	if (failure->status == 401 && form != FORM_OPENAI)
+		failure->status = 403;
+	/* A model's failure is 500 on AnythingLLM's chat routes, whatever it was; only 429 tells a client to wait. */
+	if (form == FORM_ABORT && from_upstream(failure) && failure->status != 429)
+		failure->status = 500;
+	/* OpenAI's SDKs know a bad value as 400. */
+	if (openai && failure->status == 422)
+		failure->status = 400;
+	if (form == FORM_OPENAI && unknown_id(failure))
+		failure->status = 404;
+	if (form == FORM_NATIVE_OPENAI && unknown_id(failure) && failure->status != 403)
+		failure->status = 401;
 }
 
 void form_reply(struct request *req)
@@ -85,17 +120,12 @@ void form_reply(struct request *req)
 
 	if (failure->status == 0)
 		fail(&req->task, 500, "internal", "Something went wrong here.");
-	/* AnythingLLM answers 403 to a bad key, every other dialect 401. */
-	if (failure->status == 401 && form != FORM_OPENAI)
-		failure->status = 403;
-	/* A model's failure is 500 on AnythingLLM's chat routes, whatever it was; only 429 tells a client to wait. */
-	if (form == FORM_ABORT && from_upstream(failure) && failure->status != 429)
-		failure->status = 500;
-	if (form == FORM_TEXT && unknown_id(failure) && failure->status >= 400 && failure->status <= 404 && failure->status != 403) {
+	translate(failure, form);
+	if (form == FORM_TEXT && unknown_id(failure) && failure->status != 403) {
 		reply_reason(req, failure->status);
 		return;
 	}
-	if (form == FORM_EMPTY && unknown_id(failure) && failure->status != 403) {
+	if (form == FORM_NATIVE_OPENAI && failure->status == 401) {
 		reply_empty(req, 401);
 		return;
 	}

@@ -114,7 +114,7 @@ const char *route_role_name(enum role role)
 
 const char *route_form_name(enum form form)
 {
-	static const char *const names[] = {"error", "text", "empty", "workspace", "success", "abort", "openai"};
+	static const char *const names[] = {"error", "text", "message", "workspace", "success", "abort", "openai", "native-openai"};
 
 	return names[form];
 }

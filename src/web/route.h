@@ -22,11 +22,12 @@ enum need {
 enum form {
 	FORM_ERROR,     /* {"error":"..."} */
 	FORM_TEXT,      /* an unknown id is the bare reason phrase as text/plain; else as FORM_ERROR */
-	FORM_EMPTY,     /* an unknown id is 401 with no body; else as FORM_ERROR */
+	FORM_MESSAGE,   /* {"message":"..."} */
 	FORM_WORKSPACE, /* {"workspace":null,"message":"..."} */
 	FORM_SUCCESS,   /* {"success":false,"error":"..."} */
 	FORM_ABORT,     /* {"id":...,"type":"abort","textResponse":null,"sources":[],"close":true,"error":"..."} */
 	FORM_OPENAI,    /* {"error":{"message","type","param","code"},"detail":"..."} */
+	FORM_NATIVE_OPENAI, /* the same, but AnythingLLM's 403 for a bad key, and 401 with no body for an unknown model */
 };
 
 struct route {

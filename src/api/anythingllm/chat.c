@@ -18,7 +18,7 @@ struct talk {
 	struct stream stream;
 	struct str *event;
 	const char *uuid;   /* one for the whole reply */
-	bool streamed, reset;
+	bool streamed, reset, in_thread;
 };
 
 /* ---- the question ---- */
@@ -28,7 +28,7 @@ static int read_session(struct talk *talk)
 {
 	struct json_object *value = field_get(talk->req->json, "sessionId");
 
-	if (value == NULL)
+	if (value == NULL || talk->in_thread) /* a thread is a conversation already */
 		return 0;
 	if (!json_object_is_type(value, json_type_string) && !json_object_is_type(value, json_type_int))
 		return field_refuse(&talk->req->task, "sessionId", "a string");
@@ -85,6 +85,36 @@ static bool known_mode(const char *mode)
 	return mode == NULL || strcmp(mode, "chat") == 0 || strcmp(mode, "query") == 0 || strcmp(mode, "automatic") == 0;
 }
 
+/* An account's id, for thread calls: the chat is that account's then.  An unknown one is nobody. */
+static int read_act_as(struct talk *talk)
+{
+	struct json_object *value = field_get(talk->req->json, "userId");
+
+	if (value == NULL || !talk->in_thread)
+		return 0;
+	if (!json_object_is_type(value, json_type_int))
+		return field_refuse(&talk->req->task, "userId", "a whole number");
+	talk->chat.act_as = json_object_get_string(value);
+	return 0;
+}
+
+/* The calls within threads tell what is not there in words and statuses of their own. */
+static int tell_unknown(struct talk *talk)
+{
+	struct failure *failure = &talk->req->task.failure;
+	bool workspace = strcmp(failure->code, "workspace_unknown") == 0;
+	const struct chat *chat = &talk->chat;
+
+	if (!talk->in_thread || (!workspace && strcmp(failure->code, "thread_unknown") != 0))
+		return -1;
+	failure->status = talk->streamed ? 400 : 404;
+	if (talk->streamed)
+		failure->message = arena_printf(talk->req->task.arena, "Workspace %s or thread %s is not valid.", chat->slug, chat->thread);
+	else if (workspace)
+		failure->message = arena_printf(talk->req->task.arena, "Workspace %s not found.", chat->slug);
+	return -1;
+}
+
 /* What is wrong with the question is told only when the workspace is there. */
 static int refuse(struct talk *talk)
 {
@@ -92,8 +122,9 @@ static int refuse(struct talk *talk)
 	struct failure failure = task->failure;
 
 	fail_clear(task);
-	if (chat_find_workspace(task, talk->chat.slug) == 0)
-		task->failure = failure;
+	if (chat_find(task, talk->chat.slug, talk->chat.thread) < 0)
+		return tell_unknown(talk);
+	task->failure = failure;
 	return -1;
 }
 
@@ -102,7 +133,7 @@ static int read_question(struct talk *talk)
 	struct request *req = talk->req;
 	struct json_object *message = field_get(req->json, "message");
 
-	if (field_bool(&req->task, req->json, "reset", &talk->reset) < 0 || read_session(talk) < 0 || read_attachments(talk) < 0 ||
+	if (field_bool(&req->task, req->json, "reset", &talk->reset) < 0 || read_session(talk) < 0 || read_act_as(talk) < 0 || read_attachments(talk) < 0 ||
 		field_text(&req->task, req->json, "mode", &talk->chat.mode) < 0)
 		return refuse(talk);
 	if (json_object_is_type(message, json_type_string) && json_object_get_string_len(message) > 0)
@@ -153,7 +184,7 @@ static bool on_gone(struct chat *chat)
 	return wire_gone(talk->req->wire);
 }
 
-static const struct chat_sink sink = {on_text, on_silence, on_gone};
+static const struct chat_sink sink = {.text = on_text, .silence = on_silence, .gone = on_gone};
 
 static int send_finalize(struct talk *talk, bool empty)
 {
@@ -239,18 +270,21 @@ static int ask(struct request *req, bool streamed)
 	talk->streamed = streamed;
 	talk->event = str_new(req->task.arena);
 	talk->uuid = secret_new_uuid(req->task.arena);
-	talk->chat = (struct chat){.task = &req->task, .config = req->config, .slug = request_param(req, "slug"), .origin = "api",
-		.sink = &sink, .dialect = talk};
+	talk->chat = (struct chat){.task = &req->task, .config = req->config, .slug = request_param(req, "slug"),
+		.thread = request_param(req, "threadSlug"), .origin = "api", .sink = &sink, .dialect = talk};
+	talk->in_thread = talk->chat.thread != NULL;
 	stream_open(&talk->stream, req, "text/event-stream");
-	if (read_question(talk) < 0 || (talk->reset && chat_reset(&req->task, talk->chat.slug, talk->chat.session) < 0))
+	if (read_question(talk) < 0)
 		return -1;
+	if (talk->reset && chat_reset(&talk->chat) < 0)
+		return tell_unknown(talk);
 	if (talk->reset && (talk->chat.message == NULL || !known_mode(talk->chat.mode))) {
 		send_whole(talk, "Chat history was reset!", true, false);
 		return 0;
 	}
 	if (chat_run(&talk->chat) < 0) {
 		if (!talk->stream.begun)
-			return -1;
+			return tell_unknown(talk);
 		send_abort(talk);
 		return 0;
 	}

@@ -84,7 +84,7 @@ int anythingllm_workspace_delete(struct request *req)
 /* Nothing to change: the original answers with the bare id. */
 static int change_nothing(struct request *req)
 {
-	PGresult *rows = db_rows(&req->task, &sql_workspace_find, ARGS(request_param(req, "slug")));
+	PGresult *rows = db_rows(&req->task, &sql_workspace_find, ARGS(request_param(req, "slug"), NULL));
 
 	if (rows == NULL)
 		return -1;

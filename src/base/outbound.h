@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC
+ * The guard of outbound calls to addresses that a user, a document or a model supplies. */
+#ifndef EXEDRA_OUTBOUND_H
+#define EXEDRA_OUTBOUND_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* May a socket be opened to this address?  Yes when it is global unicast, or listed: `allowed` holds addresses and
+ * networks (10.1.0.0/16 fd00::/8 127.0.0.1) separated by spaces. */
+bool outbound_permitted(const struct sockaddr *, const char *allowed);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/watch.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/http.h"
+#include "base/log.h"
+#include "store/db.h"
+
+/* An open chat; lies on the stack of its own thread. */
+struct open_chat {
+	struct chat *chat;
+	struct open_chat *next, *previous;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct open_chat *first;
+	int n;
+} watched = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void enlist(struct open_chat *entry)
+{
+	pthread_mutex_lock(&watched.lock);
+	entry->next = watched.first;
+	if (entry->next != NULL)
+		entry->next->previous = entry;
+	watched.first = entry;
+	watched.n++;
+	pthread_mutex_unlock(&watched.lock);
+}
+
+static void strike_off(void *thing)
+{
+	struct open_chat *entry = thing;
+
+	pthread_mutex_lock(&watched.lock);
+	if (entry->next != NULL)
+		entry->next->previous = entry->previous;
+	if (entry->previous != NULL)
+		entry->previous->next = entry->next;
+	else
+		watched.first = entry->next;
+	watched.n--;
+	entry->chat = NULL;
+	pthread_mutex_unlock(&watched.lock);
+}
+
+/* With the arena: when memory runs out in the middle, the list must not keep what is no more. */
+static void strike_off_once(void *thing)
+{
+	if (((struct open_chat *)thing)->chat != NULL)
+		strike_off(thing);
+}
+
+int watch_during(struct chat *chat, int (*complete)(struct llm_call *), struct llm_call *call)
+{
+	struct open_chat *entry = arena_get(chat->task->arena, sizeof(*entry));
+	int result;
+
+	entry->chat = chat;
+	arena_later(chat->task->arena, strike_off_once, entry);
+	enlist(entry);
+	result = complete(call);
+	strike_off(entry);
+	return result;
+}
+
+/* What the database is asked about, in step. */
+struct roll {
+	int n;
+	int64_t *chats;
+	struct str *tenants, *ids, *hashes;
+};
+
+static void put_item(struct str *list, const char *item)
+{
+	str_printf(list, "%s%s", list->len == 1 ? "" : ",", item);
+}
+
+static void put_hash(struct str *list, const unsigned char hash[32])
+{
+	char text[65];
+	int i;
+
+	for (i = 0; i < 32; i++)
+		snprintf(text + 2 * i, 3, "%02x", hash[i]);
+	put_item(list, text);
+}
+
+static struct roll call_roll(struct task *task)
+{
+	struct roll roll = {.tenants = str_new(task->arena), .ids = str_new(task->arena), .hashes = str_new(task->arena)};
+	struct open_chat *entry;
+
+	str_putc(roll.tenants, '{');
+	str_putc(roll.ids, '{');
+	str_putc(roll.hashes, '{');
+	pthread_mutex_lock(&watched.lock);
+	roll.chats = malloc((size_t)(watched.n + 1) * sizeof(*roll.chats));
+	for (entry = watched.first; entry != NULL && roll.chats != NULL; entry = entry->next) {
+		const struct identity *who = &entry->chat->task->identity;
+
+		roll.chats[roll.n++] = entry->chat->id;
+		put_item(roll.tenants, db_int_arg(task->arena, who->tenant_id));
+		put_item(roll.ids, who->chat_id);
+		put_hash(roll.hashes, who->key_hash);
+	}
+	pthread_mutex_unlock(&watched.lock);
+	str_putc(roll.tenants, '}');
+	str_putc(roll.ids, '}');
+	str_putc(roll.hashes, '}');
+	return roll;
+}
+
+static void stop_chat(int64_t id)
+{
+	struct open_chat *entry;
+
+	pthread_mutex_lock(&watched.lock);
+	for (entry = watched.first; entry != NULL; entry = entry->next)
+		if (entry->chat->id == id)
+			http_stop_task(entry->chat->task);
+	pthread_mutex_unlock(&watched.lock);
+}
+
+static bool nobody(void)
+{
+	bool empty;
+
+	pthread_mutex_lock(&watched.lock);
+	empty = watched.first == NULL;
+	pthread_mutex_unlock(&watched.lock);
+	return empty;
+}
+
+void watch_tick(void)
+{
+	struct task task = {.gone_fd = -1, .id = "upkeep", .db_patience_ms = 5000};
+	struct roll roll;
+	PGresult *rows;
+	int i;
+
+	if (nobody() || (task.arena = arena_new()) == NULL)
+		return;
+	roll = call_roll(&task);
+	rows = db_rows(&task, &sql_chat_stopped, ARGS(roll.tenants->at, roll.ids->at, roll.hashes->at));
+	for (i = 0; rows != NULL && i < PQntuples(rows); i++) {
+		int place = (int)db_int(rows, i, "place");
+
+		if (place >= 1 && place <= roll.n)
+			stop_chat(roll.chats[place - 1]);
+	}
+	free(roll.chats);
+	arena_free(task.arena);
+}
+
+void watch_stop_all(void)
+{
+	struct open_chat *entry;
+
+	pthread_mutex_lock(&watched.lock);
+	for (entry = watched.first; entry != NULL; entry = entry->next)
+		http_stop_task(entry->chat->task);
+	pthread_mutex_unlock(&watched.lock);
+}
+
+void watch_bury(const char *const *workers, size_t n, const char *node, int64_t older_ms)
+{
+	struct task task = {.gone_fd = -1, .id = "upkeep", .arena = arena_new()};
+	PGresult *rows;
+
+	if (task.arena == NULL)
+		return;
+	rows = db_rows(&task, &sql_chat_fail_worker, ARGS(db_array(task.arena, workers, n), older_ms < 0 ? NULL : node,
+		older_ms < 0 ? NULL : db_int_arg(task.arena, older_ms)));
+	if (rows != NULL && db_int(rows, 0, "n") > 0)
+		log_event(LOG_WARNING, NULL, "chats_ended", "n=%lld problem=\"their worker is gone\"", (long long)db_int(rows, 0, "n"));
+	arena_free(task.arena);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC
+ * The open chats of this process: what a suspended key, a deleted workspace or a dead worker means for them. */
+#ifndef EXEDRA_WATCH_H
+#define EXEDRA_WATCH_H
+
+#include "core/chat.h"
+
+/* Run a provider's call with the chat on the list of those that can be stopped from outside. */
+int watch_during(struct chat *, int (*complete)(struct llm_call *), struct llm_call *);
+
+/* The worker's upkeep, once a second: ask the database which open chats are to end, and end them. */
+void watch_tick(void);
+/* Stop all open chats: the worker's time to drain is over. */
+void watch_stop_all(void);
+
+/* End the rows of workers that are gone: those named, and all of this node's that are older than `older_ms` (< 0: none). */
+void watch_bury(const char *const *workers, size_t n, const char *node, int64_t older_ms);
+
+#endif

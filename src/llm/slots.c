@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+#include "llm/slots.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "store/secret.h"
+
+/* Providers are told apart by a hash of their address.  More of them than places share the last place. */
+enum { PLACES = 256 };
+
+static struct {
+	pthread_mutex_t lock;
+	int most;
+	struct {
+		unsigned char name[32];
+		int taken;
+	} places[PLACES];
+} slots = {.lock = PTHREAD_MUTEX_INITIALIZER, .most = 1};
+
+void slots_limit(int most)
+{
+	slots.most = most;
+}
+
+/* With the lock held: the provider's place, or a free one that becomes its own, or the last. */
+static int place_of(const char *url)
+{
+	unsigned char name[32];
+	int i, unused = PLACES - 1;
+
+	secret_sha256(url, strlen(url), name);
+	for (i = 0; i < PLACES - 1; i++) {
+		if (slots.places[i].taken > 0 && memcmp(slots.places[i].name, name, sizeof(name)) == 0)
+			return i;
+		if (slots.places[i].taken == 0 && unused == PLACES - 1)
+			unused = i;
+	}
+	memcpy(slots.places[unused].name, name, sizeof(name));
+	return unused;
+}
+
+int slots_take(struct task *task, const char *url)
+{
+	int place;
+
+	pthread_mutex_lock(&slots.lock);
+	place = place_of(url);
+	if (slots.places[place].taken < slots.most)
+		slots.places[place].taken++;
+	else
+		place = -1;
+	pthread_mutex_unlock(&slots.lock);
+	if (place >= 0)
+		return place;
+	task->failure.retry_after_s = 1;
+	return fail(task, 503, "upstream_full", "Too many calls to this model's provider are under way.");
+}
+
+void slots_give(int place)
+{
+	pthread_mutex_lock(&slots.lock);
+	slots.places[place].taken--;
+	pthread_mutex_unlock(&slots.lock);
+}
