@@ -291,7 +291,7 @@ test_prose(struct arena *arena)
 static void
 is_linear(const char *unit, size_t last, size_t max_chars, size_t overlap, const char *name)
 {
-	const size_t len = (TAP_SLOWER > 1 ? 8u : 64u) << 20, unit_len = strlen(unit);
+	const size_t len = (TAP_SLOWER > 1 ? 2u : 8u) << 20, unit_len = strlen(unit);
 	char *text = malloc(len);
 	struct chunk_walk walk = {.text = text, .len = len, .max_chars = max_chars, .overlap = overlap};
 	struct chunk chunk;
@@ -314,23 +314,23 @@ test_linear(void)
 {
 	char paragraph[4000];
 
-	is_linear("a", 0, 1000, 20, "64 MiB of one letter");
-	is_linear("\n", 0, 1000, 20, "64 MiB of newlines");
-	is_linear("\n", 1, 1000, 20, "64 MiB of newlines and a letter");
-	is_linear(" ", 1, 1000, 500, "64 MiB of spaces and a letter");
-	is_linear("a ", 0, 1000, 20, "64 MiB of words of one letter");
-	is_linear("a\n\n", 0, 1000, 999, "64 MiB of small paragraphs, all to overlap");
-	is_linear("a", 0, 1000, 999, "64 MiB of one letter, all to overlap");
-	is_linear("漢", 0, 1000, 20, "64 MiB of Han");
-	is_linear("\u0301", 0, 1000, 500, "64 MiB of combining marks");
-	is_linear("a", 0, 1, 0, "64 MiB in pieces of one character");
-	is_linear("a b", 0, 2, 1, "64 MiB in pieces of two");
-	is_linear("a", 0, (size_t)1 << 40, 20, "64 MiB in one piece");
+	is_linear("a", 0, 1000, 20, "8 MiB of one letter");
+	is_linear("\n", 0, 1000, 20, "8 MiB of newlines");
+	is_linear("\n", 1, 1000, 20, "8 MiB of newlines and a letter");
+	is_linear(" ", 1, 1000, 500, "8 MiB of spaces and a letter");
+	is_linear("a ", 0, 1000, 20, "8 MiB of words of one letter");
+	is_linear("a\n\n", 0, 1000, 999, "8 MiB of small paragraphs, all to overlap");
+	is_linear("a", 0, 1000, 999, "8 MiB of one letter, all to overlap");
+	is_linear("漢", 0, 1000, 20, "8 MiB of Han");
+	is_linear("\u0301", 0, 1000, 500, "8 MiB of combining marks");
+	is_linear("a", 0, 1, 0, "8 MiB in pieces of one character");
+	is_linear("a b", 0, 2, 1, "8 MiB in pieces of two");
+	is_linear("a", 0, (size_t)1 << 40, 20, "8 MiB in one piece");
 	memset(paragraph, ' ', sizeof paragraph - 1);
 	paragraph[0] = 'a';
 	paragraph[600] = '\n';
 	paragraph[sizeof paragraph - 1] = '\0';
-	is_linear(paragraph, 0, 1000, 500, "64 MiB of letters far apart");
+	is_linear(paragraph, 0, 1000, 500, "8 MiB of letters far apart");
 }
 
 int

@@ -1,0 +1,93 @@
+# The programs' command lines: what they print, what they refuse, and with which status.
+use lib 't/lib';
+use Exedra::Test;
+
+my ($exedra, $exedractl) = map { program($_) // BAIL_OUT("no $_ in " . build_dir()) } qw(exedra exedractl);
+my $dir = tmp_dir();
+
+# Runs exedra -t on a configuration of these lines.
+sub check {
+    my ($text, %env) = @_;
+    return run([$exedra, '-t', '-c', spew("$dir/exedra.conf", $text)], env => \%env);
+}
+
+subtest 'version and usage' => sub {
+    for my $program ($exedra, $exedractl) {
+        my $got = run([$program, '--version']);
+        is $got->{status}, 0, "$program --version";
+        like $got->{out}, qr/^\w+ \d+\.\d+\S*\n/, 'a name and a number';
+        $got = run([$program, '--nonsense']);
+        is $got->{status}, 2, "$program --nonsense is a usage error";
+        like $got->{err}, qr/usage|--nonsense/i, 'that it explains';
+        is $got->{out}, '', 'on stderr';
+    }
+    is run([$exedractl])->{status}, 2, 'exedractl needs a command';
+    is run([$exedractl, 'juggle'])->{status}, 2, 'that it knows';
+    is run([$exedractl, 'tenant', 'create'])->{status}, 2, 'with its operands';
+    is run([$exedra, 'operand'])->{status}, 2, 'exedra takes no operands';
+};
+
+subtest 'routes' => sub {
+    my @routes = routes();
+    ok @routes > 10, scalar(@routes) . ' routes';
+    my @odd = grep { $_->{method} !~ /^[A-Z]+$/ || $_->{pattern} !~ m{^/} || ($_->{role} // '') eq '' || ($_->{text} // '') eq '' } @routes;
+    is_deeply \@odd, [], 'each with method, pattern, role and description';
+    my %seen;
+    is_deeply [grep { $seen{"$_->{method} $_->{pattern}"}++ } @routes], [], 'none twice';
+    ok $seen{'GET /v1/auth'}, 'GET /v1/auth among them';
+};
+
+subtest 'good configurations' => sub {
+    is check('')->{status}, 0, 'an empty one';
+    my $got = check("# all of it\n\nlisten = $dir/sock\n  processes=3  \nsocket.mode = 0600\ndb.prepare = off\nlog.level = debug\n");
+    is $got->{status}, 0, 'a full one' or diag $got->{err};
+    is check('', EXEDRA_SET_DB_POOL => 2, EXEDRA_SET_SOCKET_MODE => '0666')->{status}, 0, 'the environment';
+    is check('processes = many', EXEDRA_SET_PROCESSES => 2)->{status}, 1, 'it does not heal the file';
+};
+
+subtest 'bad configurations' => sub {
+    my @bad = (
+        ['an unknown setting is named',  "proceses = 3\n",                qr/proceses/],
+        ['and so is its line',           "# x\n\nproceses = 3\n",         qr/exedra\.conf\D+3/],
+        ['a line without =',             "processes 3\n",                 qr/exedra\.conf\D+1/],
+        ['not a number',                 "processes = many\n",            qr/processes/],
+        ['a number with a tail',         "processes = 3x\n",              qr/processes/],
+        ['no number',                    "threads =\n",                   qr/threads/],
+        ['negative',                     "db.pool = -1\n",                qr/db\.pool/],
+        ['out of range',                 "threads = 99999999999999\n",    qr/threads/],
+        ['drain under 10 s',             "drain = 1\n",                   qr/drain/],
+        ['not octal',                    "socket.mode = 0689\n",          qr/socket\.mode/],
+        ['neither on nor off',           "db.prepare = perhaps\n",        qr/db\.prepare/],
+        ['no such level',                "log.level = loud\n",            qr/log\.level/],
+        ['a line of 10,000 bytes',       'llm.url = ' . 'x' x 10000 . "\n", qr/exedra\.conf\D+1/],
+        ['a port for all addresses',     "listen = 0.0.0.0:9000\n",       qr/listen/],
+    );
+    for my $case (@bad) {
+        my ($what, $text, $message) = @$case;
+        my $got = check($text);
+        is $got->{status}, 1, $what;
+        like $got->{err}, $message, '… and says so';
+    }
+    my $got = check('', EXEDRA_SET_PROCESES => 3);
+    is $got->{status}, 1, 'an unknown variable EXEDRA_SET_';
+    like $got->{err}, qr/EXEDRA_SET_PROCESES/, '… is named';
+    $got = check('', EXEDRA_SET_PROCESSES => 'many');
+    is $got->{status}, 1, 'a bad value in the environment';
+    like $got->{err}, qr/EXEDRA_SET_PROCESSES/, '… is named';
+    $got = run([$exedra, '-t', '-c', "$dir/missing"]);
+    is $got->{status}, 1, 'a file that is not there';
+    like $got->{err}, qr/\Q$dir\E\/missing/, '… is named';
+};
+
+subtest 'secrets stay out of messages' => sub {
+    my $got = check("llm.key = sk-very-secret\ndb.pool = x\n");
+    unlike "$got->{out}$got->{err}", qr/very-secret/, 'a key in a file that is refused';
+};
+
+subtest 'no database' => sub {
+    my $got = run([$exedractl, '-d', "host=$dir dbname=none user=none", 'tenant', 'list']);
+    is $got->{status}, 1, 'exedractl fails';
+    like $got->{err}, qr/\S/, 'and says why';
+};
+
+done_testing;
