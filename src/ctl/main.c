@@ -118,10 +118,6 @@ static int run_command(PGconn *pg, const struct command *command, char **operand
 	PGresult *rows;
 	int i;
 
-	if (n != command->n_operands) {
-		fprintf(stderr, "usage: exedractl %s %s %s\n", command->noun, command->verb, command->operands);
-		return 2;
-	}
 	for (i = 0; i < n; i++)
 		args[i] = operands[i];
 	for (; i < command->stmt->n_params; i++)
@@ -165,31 +161,24 @@ static int seal_key(struct arena *arena, const char *belongs_to, const char **se
 	return result;
 }
 
-static int set_provider(PGconn *pg, char **operands, int n)
+static int set_provider(PGconn *pg, char **operands)
 {
 	struct arena *arena = arena_new();
-	const char *args[7] = {NULL, n > 1 ? operands[1] : NULL, n > 2 ? operands[2] : NULL, NULL, said.model, said.context,
-		said.preferred == NULL ? "false" : "true"};
-	const char *tenant[] = {n > 0 ? operands[0] : NULL};
+	const char *args[7] = {NULL, operands[1], operands[2], NULL, said.model, said.context, said.preferred == NULL ? "false" : "true"};
+	const char *tenant[] = {operands[0]};
 	PGresult *rows = NULL, *made = NULL;
-	int result = 1;
 
-	if (n != 3) {
-		fputs("usage: exedractl provider set TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] [--preferred]\n", stderr);
-		result = 2;
-	} else if (arena != NULL && (rows = run(pg, &sql_ctl_tenant_find, tenant)) != NULL) {
+	if (arena != NULL && (rows = run(pg, &sql_ctl_tenant_find, tenant)) != NULL) {
 		args[0] = PQgetvalue(rows, 0, 0);
 		if (seal_key(arena, arena_printf(arena, "%s %s %s", args[0], args[1], args[2]), &args[3]) == 0 &&
-			(made = run(pg, &sql_ctl_provider_set, args)) != NULL) {
+			(made = run(pg, &sql_ctl_provider_set, args)) != NULL)
 			print_rows(made);
-			result = 0;
-		}
 	}
 	PQclear(rows);
 	PQclear(made);
 	if (arena != NULL)
 		arena_free(arena);
-	return result;
+	return made == NULL ? 1 : 0;
 }
 
 static int run_simple(PGconn *pg, const struct stmt *stmt, const char *const *args)
@@ -301,32 +290,52 @@ static PGconn *open_database(void)
 	return pg;
 }
 
-static int dispatch(PGconn *pg, char **words, int n)
+/* The row of a command; NULL for init, upgrade and provider set, which are functions of their own. */
+static const struct command *find_command(char **words, int n)
 {
 	int i;
 
-	if (n == 1 && (strcmp(words[0], "init") == 0 || strcmp(words[0], "upgrade") == 0))
-		return upgrade(pg, strcmp(words[0], "init") == 0);
-	if (strcmp(words[0], "provider") == 0 && strcmp(words[1], "set") == 0)
-		return set_provider(pg, words + 2, n - 2);
-	for (i = 0; i < N_COMMANDS; i++)
-		if (strcmp(words[0], commands[i].noun) == 0 && strcmp(words[1], commands[i].verb) == 0)
-			return run_command(pg, &commands[i], words + 2, n - 2);
-	return 2;
-}
-
-static bool known(char **words, int n)
-{
-	int i;
-
-	if (n == 1)
-		return strcmp(words[0], "init") == 0 || strcmp(words[0], "upgrade") == 0;
-	if (n > 1 && strcmp(words[0], "provider") == 0 && strcmp(words[1], "set") == 0)
-		return true;
 	for (i = 0; n > 1 && i < N_COMMANDS; i++)
 		if (strcmp(words[0], commands[i].noun) == 0 && strcmp(words[1], commands[i].verb) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static bool is(char **words, int n, const char *first, const char *second)
+{
+	if (second == NULL)
+		return n == 1 && strcmp(words[0], first) == 0;
+	return n > 1 && strcmp(words[0], first) == 0 && strcmp(words[1], second) == 0;
+}
+
+/* Is the command line one that can be run?  Else say how it is written. */
+static bool usable(char **words, int n)
+{
+	const struct command *command = find_command(words, n);
+
+	if (is(words, n, "init", NULL) || is(words, n, "upgrade", NULL))
+		return true;
+	if (is(words, n, "provider", "set")) {
+		if (n == 5)
 			return true;
+		fputs("usage: exedractl provider set TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] [--preferred]\n", stderr);
+	} else if (command != NULL) {
+		if (n - 2 == command->n_operands)
+			return true;
+		fprintf(stderr, "usage: exedractl %s %s %s\n", command->noun, command->verb, command->operands);
+	} else {
+		usage(stderr);
+	}
 	return false;
+}
+
+static int dispatch(PGconn *pg, char **words, int n)
+{
+	if (is(words, n, "init", NULL) || is(words, n, "upgrade", NULL))
+		return upgrade(pg, strcmp(words[0], "init") == 0);
+	if (is(words, n, "provider", "set"))
+		return set_provider(pg, words + 2);
+	return run_command(pg, find_command(words, n), words + 2, n - 2);
 }
 
 int main(int argc, char **argv)
@@ -385,10 +394,8 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (!known(argv + optind, argc - optind)) {
-		usage(stderr);
+	if (!usable(argv + optind, argc - optind))
 		return 2;
-	}
 	if ((pg = open_database()) == NULL)
 		return 1;
 	status = dispatch(pg, argv + optind, argc - optind);

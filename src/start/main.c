@@ -89,7 +89,8 @@ static int run_pool(struct config *config, const char *path)
 	if (socket_given(STDIN_FILENO)) {
 		fd = socket_adopt(STDIN_FILENO);
 	} else {
-		fd = socket_listen(config->listen, config->socket_mode, problem, sizeof(problem));
+		fd = socket_check(config->listen, problem, sizeof(problem)) < 0 ? -1 :
+			socket_listen(config->listen, config->socket_mode, problem, sizeof(problem));
 		if (fd < 0) {
 			log_event(LOG_ERROR, NULL, "listen", "problem=\"%s\"", problem);
 			return 1;
@@ -110,6 +111,19 @@ static int run_pool(struct config *config, const char *path)
 		free(listen);
 	}
 	return status;
+}
+
+static int check_config(struct config *config)
+{
+	char problem[300];
+	int good = socket_check(config->listen, problem, sizeof(problem)) == 0;
+
+	if (good)
+		puts("The configuration is good.");
+	else
+		fprintf(stderr, "exedra: %s\n", problem);
+	config_free(config);
+	return good ? 0 : 1;
 }
 
 /* Two descriptors a stream: the soft limit of 1024 is a default for programs that use select(). */
@@ -171,11 +185,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "exedra: %s\n", problem);
 		return 1;
 	}
-	if (check) {
-		puts("The configuration is good.");
-		config_free(config);
-		return 0;
-	}
+	if (check)
+		return check_config(config);
 	log_threshold(verbose ? LOG_DEBUG : (enum log_level)config->log_level);
 	if (secret_open() < 0 || http_start() < 0) {
 		fputs("exedra: libsodium or libcurl does not work here.\n", stderr);

@@ -82,40 +82,67 @@ static bool loopback(const struct sockaddr *address)
 	return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
 }
 
-static int listen_tcp(const char *text, char *problem, size_t room)
+/* "address:port", the address in figures and a loopback one.  NULL with a sentence in `problem`. */
+static struct addrinfo *parse_tcp(const char *text, char *problem, size_t room)
 {
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
 	const char *colon = strrchr(text, ':');
-	char host[64];
-	int fd = -1, on = 1;
+	char host[64] = "";
 
-	if (colon == NULL || (size_t)(colon - text) >= sizeof(host)) {
-		snprintf(problem, room, "listen: %s is neither a path nor address:port.", text);
-		return -1;
-	}
-	if (*text == '[' && colon > text && colon[-1] == ']')
+	if (colon != NULL && *text == '[' && colon > text && colon[-1] == ']')
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - text - 2), text + 1);
-	else
+	else if (colon != NULL)
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-	if (getaddrinfo(host, colon + 1, &hints, &found) != 0) {
+	if (*host == '\0' || getaddrinfo(host, colon + 1, &hints, &found) != 0) {
 		snprintf(problem, room, "listen: %s is neither a path nor address:port.", text);
-		return -1;
+		return NULL;
 	}
 	/* FastCGI has no authentication: whoever connects is the web server. */
-	if (!loopback(found->ai_addr)) {
-		snprintf(problem, room, "listen: %s is no loopback address; FastCGI trusts its peer.", text);
-	} else {
-		fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-			bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
-			snprintf(problem, room, "Cannot listen on %s: %s.", text, strerror(errno));
-			if (fd >= 0)
-				close(fd);
-			fd = -1;
-		}
-	}
+	if (loopback(found->ai_addr))
+		return found;
+	snprintf(problem, room, "listen: %s is no loopback address; FastCGI trusts its peer.", text);
 	freeaddrinfo(found);
+	return NULL;
+}
+
+static int listen_tcp(const char *text, char *problem, size_t room)
+{
+	struct addrinfo *address = parse_tcp(text, problem, room);
+	int fd, on = 1;
+
+	if (address == NULL)
+		return -1;
+	fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 || bind(fd, address->ai_addr, address->ai_addrlen) < 0 ||
+		listen(fd, BACKLOG) < 0) {
+		snprintf(problem, room, "Cannot listen on %s: %s.", text, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(address);
 	return fd;
+}
+
+int socket_check(const char *address, char *problem, size_t room)
+{
+	struct addrinfo *parsed;
+
+	if (address == NULL) {
+		snprintf(problem, room, "listen: there is no address.");
+		return -1;
+	}
+	if (*address == '/') {
+		if (strlen(address) < sizeof(((struct sockaddr_un *)NULL)->sun_path))
+			return 0;
+		snprintf(problem, room, "listen: the path %s is too long for a socket.", address);
+		return -1;
+	}
+	parsed = parse_tcp(address, problem, room);
+	if (parsed == NULL)
+		return -1;
+	freeaddrinfo(parsed);
+	return 0;
 }
 
 int socket_listen(const char *address, int mode, char *problem, size_t room)

@@ -9,6 +9,8 @@
 /* Listen on a path (a Unix socket of that mode; one left behind is replaced) or on a loopback "address:port".  The
  * descriptor does not block.  -1 with a sentence in `problem`. */
 int socket_listen(const char *address, int mode, char *problem, size_t room);
+/* Would socket_listen() take this address?  0, or -1 with a sentence in `problem`. */
+int socket_check(const char *address, char *problem, size_t room);
 /* Has somebody put a listening socket there (spawn-fcgi, mod_fcgid, systemd)? */
 bool socket_given(int fd);
 /* Make a given descriptor fit: non-blocking, not inherited. */
