@@ -3,16 +3,14 @@
 -- Returns the workspace's id and whether the thread was found, or no row.  Index: chat_partition.
 WITH w AS MATERIALIZED (
     SELECT w.tenant_id, w.id, t.id AS thread_id, $3::text IS NULL OR t.id IS NOT NULL AS thread_found,
-           CASE WHEN $4::bigint IS NULL OR NOT exedra.sees_all() THEN exedra.account_id()
-                ELSE (SELECT a.id FROM exedra.account a WHERE a.tenant_id = (SELECT exedra.tenant_id()) AND a.id = $4::bigint)
-                END AS who
+           exedra.acting_account($4::bigint) AS who, exedra.conversation(t.id, $2::text) AS conversation
       FROM exedra.workspace w
       LEFT JOIN exedra.thread t ON t.tenant_id = (SELECT exedra.tenant_id()) AND t.slug = $3::text AND t.workspace_id = w.id
      WHERE w.tenant_id = (SELECT exedra.tenant_id()) AND w.slug = $1::text
 ), gone AS (
     UPDATE exedra.chat c SET include = false, changed_at = now() FROM w
      WHERE w.thread_found AND c.tenant_id = w.tenant_id AND c.workspace_id = w.id
-       AND coalesce(c.thread_id, 0) = coalesce(w.thread_id, 0) AND coalesce(c.api_session_id, '') = coalesce($2::text, '')
+       AND c.conversation = w.conversation
        AND c.account_id IS NOT DISTINCT FROM w.who AND c.include
 )
 SELECT w.id, w.thread_found FROM w;

@@ -50,8 +50,8 @@ BEGIN
     PERFORM set_config('exedra.tenant_id', resume.tenant_id::text, true),
             set_config('exedra.account_id', '', true),
             set_config('exedra.role', '30', true);
-    PERFORM FROM exedra.chat c
-      WHERE c.tenant_id = resume.tenant_id AND c.id = resume.chat_id AND c.ticket = resume.ticket AND c.state = 'open';
+    PERFORM FROM exedra.open_chat o
+      WHERE o.tenant_id = resume.tenant_id AND o.chat_id = resume.chat_id AND o.ticket = resume.ticket;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'chat_gone' USING ERRCODE = 'EX410';
     END IF;
@@ -75,7 +75,7 @@ BEGIN
         RETURN QUERY
             SELECT u.place::int FROM unnest(tenants, chats) WITH ORDINALITY u (tenant_id, chat_id, place)
              WHERE u.tenant_id = one
-               AND NOT EXISTS (SELECT FROM exedra.chat c WHERE c.tenant_id = one AND c.id = u.chat_id AND c.state = 'open');
+               AND NOT EXISTS (SELECT FROM exedra.open_chat o WHERE o.tenant_id = one AND o.chat_id = u.chat_id);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION exedra.stopped(bigint[], bigint[], text[]) IS 'Which of some open chats are to end, because their key, account, tenant or row is gone or shut; asked once a second by processes with open streams.';
@@ -89,11 +89,16 @@ DECLARE
 BEGIN
     FOR one IN SELECT t.id FROM exedra.tenant t LOOP
         PERFORM set_config('exedra.tenant_id', one::text, true), set_config('exedra.role', '30', true);
+        WITH gone AS (
+            DELETE FROM exedra.open_chat o
+             WHERE o.tenant_id = one
+               AND (o.worker = ANY (workers)
+                    OR (starts_with(o.worker, node || '/') AND o.opened_at < now() - older_ms * interval '1 millisecond'))
+            RETURNING o.chat_id
+        )
         UPDATE exedra.chat c
            SET state = CASE WHEN c.answer IS NULL THEN 'failed' ELSE 'stopped' END, reason = 'worker_died', changed_at = now()
-         WHERE c.tenant_id = one AND c.state = 'open'
-           AND (c.worker = ANY (workers)
-                OR (starts_with(c.worker, node || '/') AND c.created_at < now() - older_ms * interval '1 millisecond'));
+          FROM gone g WHERE c.tenant_id = one AND c.id = g.chat_id;
         GET DIAGNOSTICS n = ROW_COUNT;
         total := total + n;
     END LOOP;

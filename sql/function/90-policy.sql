@@ -8,7 +8,7 @@ DECLARE
     old_policy record;
 BEGIN
     FOREACH tenant_table IN ARRAY ARRAY['account', 'setting', 'provider', 'workspace', 'workspace_account', 'thread', 'document',
-        'document_version', 'document_text', 'chunk', 'workspace_document', 'chat', 'usage']
+        'document_version', 'document_text', 'chunk', 'workspace_document', 'chat', 'open_chat', 'usage']
     LOOP
         FOR old_policy IN SELECT policyname FROM pg_policies WHERE schemaname = 'exedra' AND tablename = tenant_table LOOP
             EXECUTE format('DROP POLICY %I ON exedra.%I', old_policy.policyname, tenant_table);

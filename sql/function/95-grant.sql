@@ -14,6 +14,9 @@ BEGIN
     EXECUTE format('REVOKE UPDATE, DELETE ON exedra.usage FROM %I', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION exedra.tenant_id(), exedra.account_id(), exedra.sees_all(),
         exedra.check_version(int), exedra.enter(bytea, int, boolean, int, text), exedra.resume(bigint, bigint, uuid),
+        exedra.acting_account(bigint), exedra.conversation(bigint, text), exedra.chat_history(bigint, text, bigint, int),
+        exedra.open_chat(text, text, text, text, json, text, uuid, text, text, bigint, boolean),
+        exedra.close_chat(bigint, bigint, uuid, text, boolean, text, json, json, text, text, text, bigint, bigint, boolean),
         exedra.stopped(bigint[], bigint[], text[]), exedra.fail_chats(text[], text, bigint),
         exedra.iso(timestamptz), exedra.epoch(timestamptz), exedra.json_extend(json, text), exedra.json_array(text),
         exedra.json_workspace(exedra.workspace), exedra.json_document(exedra.document),

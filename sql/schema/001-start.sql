@@ -246,6 +246,8 @@ CREATE TABLE exedra.chat (
     thread_id       bigint,
     api_session_id  text COLLATE "C",
     account_id      bigint,
+    conversation    text COLLATE "C" NOT NULL GENERATED ALWAYS AS
+                    (coalesce('t' || thread_id, '') || coalesce('s' || api_session_id, '')) STORED,
     origin          text NOT NULL,
     state           text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'stopped', 'failed')),
     include         boolean NOT NULL DEFAULT true,
@@ -256,8 +258,6 @@ CREATE TABLE exedra.chat (
     sources         json NOT NULL DEFAULT '[]',
     metrics         json NOT NULL DEFAULT '{}',
     reason          text,
-    ticket          uuid NOT NULL,
-    worker          text NOT NULL,
     feedback        boolean,
     created_at      timestamptz NOT NULL DEFAULT now(),
     changed_at      timestamptz NOT NULL DEFAULT now(),
@@ -265,23 +265,38 @@ CREATE TABLE exedra.chat (
     FOREIGN KEY (tenant_id, workspace_id) REFERENCES exedra.workspace ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, thread_id) REFERENCES exedra.thread ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, account_id) REFERENCES exedra.account ON DELETE CASCADE
-);
--- A history is the partition (workspace, thread, session, account).  coalesce() stands for IS NOT DISTINCT FROM,
--- which uses no index.
+)
+-- A chat is written twice: with its question, with its answer.  No index holds a column that the second writing changes,
+-- and pages keep room for it, so that the indexes are not touched again (HOT).
+WITH (fillfactor = 50);
+-- A history is the partition (workspace, conversation, account); a coalesce() in the index would not be leakproof, and so of
+-- no use under row-level security.  Newest first is the order of -id, which no other index has: the primary key is then no choice, not
+-- even for a plan that was made while the table was empty.
 CREATE INDEX chat_partition ON exedra.chat
-    (tenant_id, workspace_id, coalesce(thread_id, 0), coalesce(api_session_id, ''), id);
+    (tenant_id, workspace_id, conversation, (- id));
 CREATE INDEX chat_account ON exedra.chat
-    (tenant_id, account_id, workspace_id, coalesce(thread_id, 0), coalesce(api_session_id, ''), id)
+    (tenant_id, account_id, workspace_id, conversation, (- id))
     WHERE account_id IS NOT NULL;
 CREATE INDEX chat_thread ON exedra.chat (tenant_id, thread_id) WHERE thread_id IS NOT NULL;
-CREATE INDEX chat_open ON exedra.chat (tenant_id, worker) WHERE state = 'open';
 COMMENT ON TABLE exedra.chat IS 'A question and what became of it.';
 COMMENT ON COLUMN exedra.chat.workspace_id IS 'NULL: passed through to a model without a workspace.';
 COMMENT ON COLUMN exedra.chat.api_session_id IS 'sessionId of AnythingLLM''s API: a partition of the history.';
+COMMENT ON COLUMN exedra.chat.conversation IS 'Which conversation of the workspace: empty = the main one, t and a thread''s id, s and a session.';
 COMMENT ON COLUMN exedra.chat.state IS 'open while a model answers; done = the whole answer is here; stopped = cut short, what came is here; failed = no answer, see reason.';
 COMMENT ON COLUMN exedra.chat.include IS 'false: reset or refused; no longer shown to a model.';
-COMMENT ON COLUMN exedra.chat.ticket IS 'Proof with which the worker that opened the chat closes it, when the key may be gone.';
-COMMENT ON COLUMN exedra.chat.worker IS 'Which worker process answers, as node/uuid: its open chats end when it dies.';
+
+CREATE TABLE exedra.open_chat (
+    tenant_id  bigint NOT NULL,
+    chat_id    bigint NOT NULL,
+    ticket     uuid NOT NULL,
+    worker     text NOT NULL,
+    opened_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, chat_id),
+    FOREIGN KEY (tenant_id, chat_id) REFERENCES exedra.chat ON DELETE CASCADE
+);
+COMMENT ON TABLE exedra.open_chat IS 'The chats that a model is answering now; a chat''s row here goes with its closing.';
+COMMENT ON COLUMN exedra.open_chat.ticket IS 'Proof with which the worker that opened the chat closes it, when the key may be gone.';
+COMMENT ON COLUMN exedra.open_chat.worker IS 'Which worker process answers, as node/uuid: its open chats end when it dies.';
 
 CREATE TABLE exedra.usage (
     tenant_id          bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,

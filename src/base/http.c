@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/outbound.h"
 
-enum { MAX_IDLE_LINES = 64, MAX_RETRY_AFTER_S = 3600 };
+enum { MAX_IDLE_LINES = 256, MAX_RETRY_AFTER_S = 3600 };
 
 /* A handle in a multi of its own: the multi keeps its connections warm between calls. */
 struct line {

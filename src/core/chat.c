@@ -85,7 +85,7 @@ static void read_opened(struct chat *chat, PGresult *rows)
 	chat->workspace_name = db_text(rows, 0, "name");
 	chat->prompt = db_text(rows, 0, "prompt");
 	chat->refusal = db_text(rows, 0, "refusal");
-	chat->history = db_text(rows, 0, "history");
+	chat->history = db_text(rows, 0, "history") == NULL ? "[]" : db_text(rows, 0, "history");
 	chat->account_name = db_text(rows, 0, "username");
 	chat->account_bio = db_text(rows, 0, "bio");
 	chat->workspace_temperature = db_number(rows, 0, "temperature");
@@ -134,7 +134,7 @@ static int open_chat(struct chat *chat)
 	if (chat->slug == NULL)
 		return open_free(chat, ticket);
 	rows = db_rows(task, &sql_chat_open, ARGS(chat->slug, chat->message, chat->mode, chat->session, chat->attachments,
-		chat->origin, ticket, worker_id(), chat->thread, chat->act_as));
+		chat->origin, ticket, worker_id(), chat->thread, chat->act_as, db_bool_arg(chat->given == NULL)));
 	if (rows == NULL)
 		return -1;
 	if (PQntuples(rows) == 0)
@@ -319,17 +319,18 @@ static void list_sources(struct chat *chat)
 static int store(struct chat *chat, const char *state, bool include, bool charge, bool estimated, const char *reason)
 {
 	struct task *task = chat->task;
-	struct arena *arena = task->arena;
-	const char *close_args[] = {task->identity.chat_id, state, db_bool_arg(include), chat->answer->len == 0 ? NULL : chat->answer->at,
-		chat->sources, chat->metrics, reason};
-	const char *charge_args[] = {task->identity.chat_id, charge ? chat->setup.name : NULL, chat->model == NULL ? "" : chat->model,
-		db_int_arg(arena, chat->call.usage.prompt_tokens), db_int_arg(arena, chat->call.usage.completion_tokens), db_bool_arg(estimated)};
-	struct db_call calls[] = {{&sql_chat_close, close_args, 7, NULL}, {&sql_chat_charge, charge_args, 6, NULL}};
+	const struct identity who = task->identity;
+	const struct llm_usage *usage = &chat->call.usage;
+	const char *args[] = {db_int_arg(task->arena, who.tenant_id), who.chat_id, who.ticket, state, db_bool_arg(include),
+		chat->answer->len == 0 ? NULL : chat->answer->at, chat->sources, chat->metrics, reason, charge ? chat->setup.name : NULL,
+		chat->model == NULL ? "" : chat->model, db_int_arg(task->arena, usage->prompt_tokens),
+		db_int_arg(task->arena, usage->completion_tokens), db_bool_arg(estimated)};
 	int64_t deadline_ms = clock_ms() + CLOSE_PATIENCE_MS;
 	struct timespec pause = {0, 200000000};
 	bool tried = false;
 
-	while (db_run(task, calls, charge ? 2 : 1) < 0) {
+	task->identity.entry = ENTER_NOTHING; /* close_chat() begins its transaction by the ticket itself */
+	while (db_rows(task, &sql_chat_close, args, 14) == NULL) {
 		if (tried && strcmp(task->failure.code, "chat_gone") == 0)
 			break; /* the commit whose outcome we lost did happen: the chat is closed */
 		if (task->failure.status != 503 || clock_ms() > deadline_ms)

@@ -153,7 +153,7 @@ static bool try_again(struct turn *turn, int tries)
 		return false;
 	/* A reader may simply ask again.  A writer may not: the commit can have happened. */
 	if (turn->lost)
-		return turn->task->identity.entry != ENTER_BY_TICKET && turn->task->identity.read_only;
+		return turn->task->identity.entry == ENTER_BY_KEY && turn->task->identity.read_only;
 	if (sqlstate_stale(turn->sqlstate)) {
 		turn->conn->broken = true;
 		return tries < 2;
