@@ -2,7 +2,7 @@
 -- $1 bigint: workspace; $2 text: the question, prepared by words_prepare(); $3 int: how many at most.
 -- A word that stands in more than half of at least 20 passages counts as a stop word under the configuration `simple`,
 -- which has no list of its own.  k1 = 1.2, b = 0.75 (Robertson and Zaragoza 2009, section 3.2).
--- Returns source (JSON), title, text, score in 0..1, best first.
+-- Returns source (JSON), title, text, the text under its header, score in 0..1, best first.
 -- Indexes: workspace_document_tenant_id_workspace_id_document_id_key, chunk_tenant_id_version_id_no_key.
 WITH scope AS MATERIALIZED (
     SELECT d.id AS document_id, d.language, k.id, k.words, k.length
@@ -30,7 +30,7 @@ WITH scope AS MATERIALIZED (
       FROM hit h JOIN weight g USING (lexeme), size z
      GROUP BY h.id, h.document_id ORDER BY score DESC, h.id LIMIT $3::int
 )
-SELECT exedra.json_source(d, k.uuid, k.text, b.score / (b.score + 5)) AS source, d.title, k.text, b.score / (b.score + 5) AS score
+SELECT exedra.json_source(d, k.uuid, k.text, b.score / (b.score + 5)) AS source, d.title, k.text, exedra.chunk_text(d, k.text) AS cited, b.score / (b.score + 5) AS score
   FROM best b
   JOIN exedra.chunk k ON k.tenant_id = (SELECT exedra.tenant_id()) AND k.id = b.id
   JOIN exedra.document d ON d.tenant_id = (SELECT exedra.tenant_id()) AND d.id = b.document_id

@@ -3,7 +3,7 @@
 -- SQLSTATE class EX carries an HTTP status: EX401, EX403, EX503 ...; the message is the stable error code.
 
 CREATE OR REPLACE FUNCTION exedra.check_version(program int) RETURNS void
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM exedra.schema_version v WHERE program BETWEEN v.oldest_program AND v.version) THEN
         RAISE EXCEPTION 'schema_version' USING ERRCODE = 'EX503',
@@ -26,7 +26,7 @@ BEGIN
       JOIN exedra.tenant t ON t.id = c.tenant_id
       LEFT JOIN exedra.schema_version v ON v.one
      WHERE c.hash = key_hash
-       AND c.suspended_at IS NULL AND t.suspended_at IS NULL
+       AND c.suspended_at IS NULL AND c.account_suspended_at IS NULL AND t.suspended_at IS NULL
        AND (c.expires_at IS NULL OR c.expires_at > now());
     IF NOT FOUND OR holder <> enter.tenant THEN
         PERFORM exedra.check_version(program);
@@ -41,7 +41,7 @@ BEGIN
             set_config('exedra.role', enter.role::text, true),
             CASE WHEN read_only THEN set_config('transaction_read_only', 'on', true) END;
 END $$;
-ALTER FUNCTION exedra.enter(bytea, int, boolean, int, text) SET search_path = pg_catalog;
+ALTER FUNCTION exedra.enter(bytea, int, boolean, int, text) SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION exedra.enter(bytea, int, boolean, int, text) IS 'Begin a transaction for the holder of a key: tenant, account and role, or EX401, EX403, EX503.';
 
 CREATE OR REPLACE FUNCTION exedra.resume(tenant_id bigint, chat_id bigint, ticket uuid) RETURNS void
@@ -59,7 +59,7 @@ END $$;
 COMMENT ON FUNCTION exedra.resume(bigint, bigint, uuid) IS 'Begin a transaction for the worker that opened a chat: its ticket is the proof, for the key may be gone by now.';
 
 CREATE OR REPLACE FUNCTION exedra.stopped(tenants bigint[], chats bigint[], hashes text[]) RETURNS SETOF int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one bigint;
 BEGIN
@@ -68,7 +68,7 @@ BEGIN
           FROM unnest(hashes) WITH ORDINALITY u (hash, place)
           LEFT JOIN exedra.credential c ON c.hash = decode(u.hash, 'hex')
           LEFT JOIN exedra.tenant t ON t.id = c.tenant_id
-         WHERE c.hash IS NULL OR c.suspended_at IS NOT NULL OR t.suspended_at IS NOT NULL
+         WHERE c.hash IS NULL OR c.suspended_at IS NOT NULL OR c.account_suspended_at IS NOT NULL OR t.suspended_at IS NOT NULL
             OR c.expires_at <= now();
     FOR one IN SELECT DISTINCT u FROM unnest(tenants) u LOOP
         PERFORM set_config('exedra.tenant_id', one::text, true), set_config('exedra.role', '30', true);
@@ -81,7 +81,7 @@ END $$;
 COMMENT ON FUNCTION exedra.stopped(bigint[], bigint[], text[]) IS 'Which of some open chats are to end, because their key, account, tenant or row is gone or shut; asked once a second by processes with open streams.';
 
 CREATE OR REPLACE FUNCTION exedra.fail_chats(workers text[], node text, older_ms bigint) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one bigint;
     n bigint;

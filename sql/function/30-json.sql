@@ -9,13 +9,11 @@ CREATE OR REPLACE FUNCTION exedra.epoch(t timestamptz) RETURNS bigint LANGUAGE s
 $$ SELECT floor(extract(epoch FROM t))::bigint $$;
 COMMENT ON FUNCTION exedra.epoch(timestamptz) IS 'Unix seconds.';
 
-DROP TYPE IF EXISTS exedra.workspace_json CASCADE;
-CREATE TYPE exedra.workspace_json AS (
+SELECT exedra.define_type('workspace_json', '
     "id" bigint, "name" text, "slug" text, "vectorTag" text, "createdAt" text, "openAiTemp" double precision,
     "openAiHistory" int, "lastUpdatedAt" text, "openAiPrompt" text, "similarityThreshold" double precision,
     "chatProvider" text, "chatModel" text, "topN" int, "chatMode" text, "pfpFilename" text, "agentProvider" text,
-    "agentModel" text, "queryRefusalResponse" text, "vectorSearchMode" text, "router_id" int
-);
+    "agentModel" text, "queryRefusalResponse" text, "vectorSearchMode" text, "router_id" int');
 CREATE OR REPLACE FUNCTION exedra.json_workspace(w exedra.workspace) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT row_to_json(ROW(w.id, w.name, w.slug, NULL, exedra.iso(w.created_at), w.temperature, w.history_length,
         exedra.iso(w.changed_at), w.prompt, w.similarity_threshold, w.chat_provider, w.chat_model, w.top_n,
@@ -32,39 +30,31 @@ CREATE OR REPLACE FUNCTION exedra.json_array(items text) RETURNS text LANGUAGE s
 $$ SELECT '[' || coalesce(items, '') || ']' $$;
 COMMENT ON FUNCTION exedra.json_array(text) IS 'A compact JSON array of what string_agg(..., '','') put together; NULL (no rows) is [].';
 
-DROP TYPE IF EXISTS exedra.thread_of_workspace_json CASCADE;
-CREATE TYPE exedra.thread_of_workspace_json AS ("user_id" bigint, "slug" text, "name" text);
-DROP TYPE IF EXISTS exedra.thread_short_json CASCADE;
-CREATE TYPE exedra.thread_short_json AS ("user_id" bigint, "slug" text);
+SELECT exedra.define_type('thread_of_workspace_json', '"user_id" bigint, "slug" text, "name" text');
+SELECT exedra.define_type('thread_short_json', '"user_id" bigint, "slug" text');
 
-DROP TYPE IF EXISTS exedra.document_json CASCADE;
-CREATE TYPE exedra.document_json AS (
+SELECT exedra.define_type('document_json', '
     "id" uuid, "url" text, "title" text, "docAuthor" text, "description" text, "docSource" text,
-    "chunkSource" text, "published" text, "wordCount" bigint, "token_count_estimate" bigint
-);
+    "chunkSource" text, "published" text, "wordCount" bigint, "token_count_estimate" bigint');
 CREATE OR REPLACE FUNCTION exedra.json_document(d exedra.document) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT row_to_json(ROW(d.uuid, d.url, d.title, d.author, d.description, d.source, d.chunk_source, d.published,
         d.word_count, d.token_estimate)::exedra.document_json)
 $$;
 COMMENT ON FUNCTION exedra.json_document(exedra.document) IS 'A document''s metadata, as a workspace''s document row carries it.';
 
-DROP TYPE IF EXISTS exedra.file_json CASCADE;
-CREATE TYPE exedra.file_json AS (
+SELECT exedra.define_type('file_json', '
     "name" text, "type" text, "id" uuid, "url" text, "title" text, "docAuthor" text, "description" text,
     "docSource" text, "chunkSource" text, "published" text, "wordCount" bigint, "token_count_estimate" bigint,
-    "cached" boolean
-);
+    "cached" boolean');
 CREATE OR REPLACE FUNCTION exedra.json_file(d exedra.document, cached boolean) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT row_to_json(ROW(d.name, 'file', d.uuid, d.url, d.title, d.author, d.description, d.source,
         d.chunk_source, d.published, d.word_count, d.token_estimate, cached)::exedra.file_json)
 $$;
 COMMENT ON FUNCTION exedra.json_file(exedra.document, boolean) IS 'A document as a file: what a listing shows.';
 
-DROP TYPE IF EXISTS exedra.workspace_document_json CASCADE;
-CREATE TYPE exedra.workspace_document_json AS (
+SELECT exedra.define_type('workspace_document_json', '
     "id" bigint, "docId" uuid, "filename" text, "docpath" text, "workspaceId" bigint, "metadata" text,
-    "pinned" boolean, "watched" boolean, "createdAt" text, "lastUpdatedAt" text
-);
+    "pinned" boolean, "watched" boolean, "createdAt" text, "lastUpdatedAt" text');
 CREATE OR REPLACE FUNCTION exedra.json_workspace_document(l exedra.workspace_document, d exedra.document) RETURNS json
 LANGUAGE sql STABLE AS $$
     SELECT row_to_json(ROW(l.id, l.uuid, d.name, d.folder || '/' || d.name, l.workspace_id,
@@ -73,12 +63,10 @@ LANGUAGE sql STABLE AS $$
 $$;
 COMMENT ON FUNCTION exedra.json_workspace_document(exedra.workspace_document, exedra.document) IS 'A document of a workspace.';
 
-DROP TYPE IF EXISTS exedra.source_json CASCADE;
-CREATE TYPE exedra.source_json AS (
+SELECT exedra.define_type('source_json', '
     "id" uuid, "url" text, "title" text, "docAuthor" text, "description" text, "docSource" text,
     "chunkSource" text, "published" text, "wordCount" bigint, "token_count_estimate" bigint, "text" text,
-    "score" double precision
-);
+    "score" double precision');
 CREATE OR REPLACE FUNCTION exedra.chunk_text(d exedra.document, text text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT '<document_metadata>' || E'\nsourceDocument: ' || d.title || E'\npublished: ' || d.published || E'\n'
         || CASE WHEN d.chunk_source LIKE 'link://%' OR d.chunk_source LIKE 'youtube://%'
@@ -93,15 +81,11 @@ LANGUAGE sql STABLE AS $$
 $$;
 COMMENT ON FUNCTION exedra.json_source(exedra.document, uuid, text, double precision) IS 'A found passage as a source of an answer.';
 
-DROP TYPE IF EXISTS exedra.history_user_json CASCADE;
-CREATE TYPE exedra.history_user_json AS (
-    "role" text, "content" text, "sentAt" bigint, "attachments" json, "chatId" bigint
-);
-DROP TYPE IF EXISTS exedra.history_assistant_json CASCADE;
-CREATE TYPE exedra.history_assistant_json AS (
+SELECT exedra.define_type('history_user_json', '
+    "role" text, "content" text, "sentAt" bigint, "attachments" json, "chatId" bigint');
+SELECT exedra.define_type('history_assistant_json', '
     "type" text, "role" text, "content" text, "sources" json, "chatId" bigint, "sentAt" bigint,
-    "feedbackScore" boolean, "metrics" json
-);
+    "feedbackScore" boolean, "metrics" json');
 CREATE OR REPLACE FUNCTION exedra.json_history(c exedra.chat) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT row_to_json(ROW('user', c.prompt, exedra.epoch(c.created_at), c.attachments,
                c.id)::exedra.history_user_json) || ',' ||
@@ -110,20 +94,16 @@ CREATE OR REPLACE FUNCTION exedra.json_history(c exedra.chat) RETURNS text LANGU
 $$;
 COMMENT ON FUNCTION exedra.json_history(exedra.chat) IS 'A stored chat as the two items of a history: question, answer.';
 
-DROP TYPE IF EXISTS exedra.thread_json CASCADE;
-CREATE TYPE exedra.thread_json AS (
-    "id" bigint, "name" text, "slug" text, "workspace_id" bigint, "user_id" bigint, "createdAt" text, "lastUpdatedAt" text
-);
+SELECT exedra.define_type('thread_json', '
+    "id" bigint, "name" text, "slug" text, "workspace_id" bigint, "user_id" bigint, "createdAt" text, "lastUpdatedAt" text');
 CREATE OR REPLACE FUNCTION exedra.json_thread(t exedra.thread) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT row_to_json(ROW(t.id, t.name, t.slug, t.workspace_id, t.account_id, exedra.iso(t.created_at),
         exedra.iso(t.changed_at))::exedra.thread_json)
 $$;
 COMMENT ON FUNCTION exedra.json_thread(exedra.thread) IS 'A thread as AnythingLLM''s API shows it.';
 
-DROP TYPE IF EXISTS exedra.model_json CASCADE;
-CREATE TYPE exedra.model_json AS (
-    "id" text, "object" text, "created" bigint, "owned_by" text, "name" text, "description" text
-);
+SELECT exedra.define_type('model_json', '
+    "id" text, "object" text, "created" bigint, "owned_by" text, "name" text, "description" text');
 CREATE OR REPLACE FUNCTION exedra.json_model(w exedra.workspace, owner text) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT row_to_json(ROW(w.slug, 'model', exedra.epoch(w.created_at), coalesce(w.chat_provider, owner), w.name,
         NULL)::exedra.model_json)

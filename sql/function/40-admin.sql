@@ -102,7 +102,7 @@ DECLARE
     who exedra.account := exedra.find_account(tenant, username);
 BEGIN
     UPDATE exedra.account SET suspended_at = coalesce(suspended_at, now()) WHERE (tenant_id, id) = (who.tenant_id, who.id);
-    UPDATE exedra.credential SET suspended_at = coalesce(suspended_at, now()) WHERE (tenant_id, account_id) = (who.tenant_id, who.id);
+    UPDATE exedra.credential SET account_suspended_at = coalesce(account_suspended_at, now()) WHERE (tenant_id, account_id) = (who.tenant_id, who.id);
 END $$;
 COMMENT ON FUNCTION exedra.suspend_account(text, text) IS 'Shut an account and all of its keys.';
 
@@ -111,9 +111,9 @@ DECLARE
     who exedra.account := exedra.find_account(tenant, username);
 BEGIN
     UPDATE exedra.account SET suspended_at = NULL WHERE (tenant_id, id) = (who.tenant_id, who.id);
-    UPDATE exedra.credential SET suspended_at = NULL WHERE (tenant_id, account_id) = (who.tenant_id, who.id);
+    UPDATE exedra.credential SET account_suspended_at = NULL WHERE (tenant_id, account_id) = (who.tenant_id, who.id);
 END $$;
-COMMENT ON FUNCTION exedra.resume_account(text, text) IS 'Open a suspended account and its keys again.';
+COMMENT ON FUNCTION exedra.resume_account(text, text) IS 'Open a suspended account again; keys that were suspended themselves stay shut.';
 
 CREATE OR REPLACE FUNCTION exedra.delete_account(tenant text, username text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -157,7 +157,7 @@ BEGIN
     IF username IS NOT NULL THEN
         who := exedra.find_account(tenant, username);
     END IF;
-    INSERT INTO exedra.credential (hash, tenant_id, account_id, role, label, hint, expires_at, suspended_at)
+    INSERT INTO exedra.credential (hash, tenant_id, account_id, role, label, hint, expires_at, account_suspended_at)
     VALUES (sha256(convert_to(key, 'UTF8')), owner_id, who.id, coalesce(who.role, 30), create_key.label, right(key, 4),
             now() + lifetime, who.suspended_at);
     RETURN key;

@@ -2,14 +2,12 @@
 -- three times as long as running it (0.43 ms against 0.14).  Here each step has a small plan of its own, and what a chat does
 -- not need is not asked.  They run as their caller, under row-level security.
 
-DROP TYPE IF EXISTS exedra.opened_chat CASCADE;
-CREATE TYPE exedra.opened_chat AS (
+SELECT exedra.define_type('opened_chat', '
     thread_found boolean, tenant_id bigint, chat_id bigint, workspace_id bigint, account_id bigint,
     name text, prompt text, temperature double precision, top_n int, chat_provider text, chat_model text, refusal text, mode text,
     username text, bio text,
     provider_name text, provider_url text, provider_key text, provider_model text, provider_context int,
-    history text, has_passages boolean
-);
+    history text, has_passages boolean');
 
 CREATE OR REPLACE FUNCTION exedra.acting_account(act_as bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -32,15 +30,15 @@ DECLARE
     items text;
 BEGIN
     IF account IS NULL THEN
-        SELECT string_agg('[' || to_json(h.prompt) || ',' || to_json(h.answer) || ']', ',') INTO items FROM (
-            SELECT c.prompt, c.answer FROM exedra.chat c
+        SELECT string_agg('[' || to_json(h.prompt) || ',' || to_json(h.answer) || ',' || h.attachments || ']', ',') INTO items FROM (
+            SELECT c.prompt, c.answer, c.attachments FROM exedra.chat c
              WHERE c.tenant_id = tenant AND c.workspace_id = workspace AND c.conversation = chat_history.conversation
                AND c.account_id IS NULL
                AND c.include AND c.answer IS NOT NULL AND c.state IN ('done', 'stopped')
              ORDER BY - c.id LIMIT most) h;
     ELSE
-        SELECT string_agg('[' || to_json(h.prompt) || ',' || to_json(h.answer) || ']', ',') INTO items FROM (
-            SELECT c.prompt, c.answer FROM exedra.chat c
+        SELECT string_agg('[' || to_json(h.prompt) || ',' || to_json(h.answer) || ',' || h.attachments || ']', ',') INTO items FROM (
+            SELECT c.prompt, c.answer, c.attachments FROM exedra.chat c
              WHERE c.tenant_id = tenant AND c.account_id = account AND c.workspace_id = workspace
                AND c.conversation = chat_history.conversation
                AND c.include AND c.answer IS NOT NULL AND c.state IN ('done', 'stopped')
@@ -48,7 +46,7 @@ BEGIN
     END IF;
     RETURN exedra.json_array(items);
 END $$;
-COMMENT ON FUNCTION exedra.chat_history(bigint, text, bigint, int) IS 'The newest exchanges of a partition, newest first, as a JSON array of [question, answer].';
+COMMENT ON FUNCTION exedra.chat_history(bigint, text, bigint, int) IS 'The newest exchanges of a partition, newest first, as a JSON array of [question, answer, attachments].';
 
 CREATE OR REPLACE FUNCTION exedra.open_chat(slug text, question text, mode text, session text, attachments json, origin text,
                                             ticket uuid, worker text, thread text, act_as bigint, with_history boolean)

@@ -37,12 +37,14 @@ CREATE TABLE exedra.credential (
     hint          text NOT NULL DEFAULT '',
     created_at    timestamptz NOT NULL DEFAULT now(),
     expires_at    timestamptz,
-    suspended_at  timestamptz
+    suspended_at  timestamptz,
+    account_suspended_at  timestamptz
 );
 CREATE INDEX credential_tenant ON exedra.credential (tenant_id, account_id);
 COMMENT ON TABLE exedra.credential IS 'API keys, by the sha256 of their text; the text itself is shown once and kept nowhere.';
 COMMENT ON COLUMN exedra.credential.account_id IS 'Whose key it is; NULL = the tenant''s own, which acts as its administrator.';
 COMMENT ON COLUMN exedra.credential.role IS '10 default, 20 manager, 30 admin: the account''s role, or 30.';
+COMMENT ON COLUMN exedra.credential.account_suspended_at IS 'Copy of account.suspended_at, so that one row tells whether a key is good.';
 COMMENT ON COLUMN exedra.credential.hint IS 'The last four characters of the key, to tell keys apart in a list.';
 
 -- ---------------------------------------------------------------- people and settings

@@ -11,7 +11,7 @@ SELECT NOT (r.rolsuper OR r.rolbypassrls) AS bound,
            AND c.relkind = 'r' AND c.relname <> 'credential'
            AND NOT (c.relrowsecurity AND c.relforcerowsecurity)) AS open_tables,
        (SELECT count(pg_catalog.set_config(s.name, s.value, false))
-          FROM (VALUES ('search_path', 'pg_catalog'), ('timezone', 'UTC'), ('datestyle', 'ISO'), ('client_encoding', 'UTF8'),
+          FROM (VALUES ('search_path', 'pg_catalog, pg_temp'), ('timezone', 'UTC'), ('datestyle', 'ISO'), ('client_encoding', 'UTF8'),
                        ('extra_float_digits', '1'), ('bytea_output', 'hex'), ('statement_timeout', $1::text),
                        ('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '30s'),
                        ('jit', 'off'), ('plan_cache_mode', 'force_generic_plan'), ('enable_seqscan', 'off'),

@@ -24,9 +24,11 @@ struct line {
 	struct line *next;
 };
 
+/* Guarded calls have lines of their own: a connection that is kept is not asked about again, so one that was made without
+ * the guard must never serve a call that needs it. */
 static struct {
 	pthread_mutex_t lock;
-	struct line *idle;
+	struct line *idle[2]; /* unguarded, guarded */
 	int n_idle;
 } lines = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -60,24 +62,26 @@ static void line_free(struct line *line)
 void http_stop(void)
 {
 	struct line *line;
+	int guarded;
 
 	pthread_mutex_lock(&lines.lock);
-	while ((line = lines.idle) != NULL) {
-		lines.idle = line->next;
-		line_free(line);
-	}
+	for (guarded = 0; guarded < 2; guarded++)
+		while ((line = lines.idle[guarded]) != NULL) {
+			lines.idle[guarded] = line->next;
+			line_free(line);
+		}
 	lines.n_idle = 0;
 	pthread_mutex_unlock(&lines.lock);
 }
 
-static struct line *line_take(void)
+static struct line *line_take(bool guarded)
 {
 	struct line *line;
 
 	pthread_mutex_lock(&lines.lock);
-	line = lines.idle;
+	line = lines.idle[guarded];
 	if (line != NULL) {
-		lines.idle = line->next;
+		lines.idle[guarded] = line->next;
 		lines.n_idle--;
 	}
 	pthread_mutex_unlock(&lines.lock);
@@ -91,15 +95,15 @@ static struct line *line_take(void)
 	return NULL;
 }
 
-static void line_give(struct line *line, bool keep)
+static void line_give(struct line *line, bool guarded, bool keep)
 {
 	if (keep) {
 		curl_easy_reset(line->easy);
 		pthread_mutex_lock(&lines.lock);
 		keep = lines.n_idle < MAX_IDLE_LINES;
 		if (keep) {
-			line->next = lines.idle;
-			lines.idle = line;
+			line->next = lines.idle[guarded];
+			lines.idle[guarded] = line;
 			lines.n_idle++;
 		}
 		pthread_mutex_unlock(&lines.lock);
@@ -331,11 +335,14 @@ void http_run(struct task *task, struct http_call *call)
 {
 	struct exchange exchange = {.call = call, .quiet_since_ms = clock_ms()};
 	struct curl_slist *headers = NULL, *more;
-	struct line *line = line_take();
+	struct line *line = line_take(call->allowed != NULL);
 	long code = 0;
 	int i;
 
 	call->end = HTTP_BROKEN;
+	call->status = call->retry_after_s = 0;
+	call->type[0] = '\0';
+	call->any_data = false;
 	if (line == NULL)
 		arena_exhausted(task->arena);
 	for (i = 0; call->headers[i] != NULL; i++, headers = more)
@@ -353,5 +360,5 @@ void http_run(struct task *task, struct http_call *call)
 		call->status = (int)code;
 		curl_multi_remove_handle(line->multi, line->easy);
 	}
-	line_give(line, call->end == HTTP_DONE);
+	line_give(line, call->allowed != NULL, call->end == HTTP_DONE);
 }

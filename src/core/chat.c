@@ -143,7 +143,8 @@ static int open_chat(struct chat *chat)
 		return thread_unknown(task, chat->thread);
 	read_opened(chat, rows);
 	take_ticket(chat, rows, ticket);
-	return choose_provider(chat, rows);
+	chat->opened = rows;
+	return 0;
 }
 
 static bool is_query(const struct chat *chat)
@@ -392,7 +393,7 @@ int chat_run(struct chat *chat)
 	chat->metrics = "{}";
 	if (open_chat(chat) < 0)
 		return -1;
-	if (find_passages(chat) < 0 || (chat->end == CHAT_OPEN && complete(chat) < 0)) {
+	if ((chat->opened != NULL && choose_provider(chat, chat->opened) < 0) || find_passages(chat) < 0 || (chat->end == CHAT_OPEN && complete(chat) < 0)) {
 		close_failed(chat);
 		return -1;
 	}

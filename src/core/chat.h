@@ -62,6 +62,7 @@ struct chat {
 	int top_n;
 	bool has_passages;
 	struct provider_setup setup;
+	void *opened;                 /* the row all this stands in; for chat.c only */
 
 	/* What was found, and what came of it. */
 	const struct passage *passages;

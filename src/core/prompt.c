@@ -77,6 +77,31 @@ static struct str *expand(const struct chat *chat, const char *text)
 	return out;
 }
 
+/* The images of a stored question; NULL when it had none. */
+static const char *const *stored_images(struct arena *arena, struct json_object *attachments)
+{
+	size_t n = json_object_array_length(attachments), i;
+	const char **images;
+
+	if (n == 0)
+		return NULL;
+	images = arena_get(arena, (n + 1) * sizeof(*images));
+	for (i = 0; i < n; i++)
+		images[i] = arena_strdup(arena, json_object_get_string(json_object_object_get(json_object_array_get_idx(attachments, i), "contentString")));
+	return images;
+}
+
+/* A stored exchange as two messages. */
+static void take_exchange(struct arena *arena, struct json_object *exchange, struct llm_message *pair)
+{
+	const char *question = json_object_get_string(json_object_array_get_idx(exchange, 0));
+	const char *answer = json_object_get_string(json_object_array_get_idx(exchange, 1));
+
+	pair[0] = (struct llm_message){.role = "user", .content = arena_strdup(arena, question),
+		.images = stored_images(arena, json_object_array_get_idx(exchange, 2))};
+	pair[1] = (struct llm_message){.role = "assistant", .content = arena_strdup(arena, answer)};
+}
+
 /* The newest stored exchanges that fit, oldest first, into `messages`; returns how many messages that are. */
 static int add_history(const struct chat *chat, struct llm_message *messages, int64_t *room)
 {
@@ -93,12 +118,8 @@ static int add_history(const struct chat *chat, struct llm_message *messages, in
 			break;
 		*room -= cost;
 	}
-	for (i = 0; i < fit; i++) {
-		struct json_object *pair = json_object_array_get_idx(history, (size_t)(fit - 1 - i));
-
-		messages[2 * i] = (struct llm_message){.role = "user", .content = arena_strdup(arena, json_object_get_string(json_object_array_get_idx(pair, 0)))};
-		messages[2 * i + 1] = (struct llm_message){.role = "assistant", .content = arena_strdup(arena, json_object_get_string(json_object_array_get_idx(pair, 1)))};
-	}
+	for (i = 0; i < fit; i++)
+		take_exchange(arena, json_object_array_get_idx(history, (size_t)(fit - 1 - i)), &messages[2 * i]);
 	json_object_put(history);
 	return 2 * fit;
 }
@@ -128,13 +149,13 @@ static void add_passages(const struct chat *chat, struct str *system, int64_t *r
 	int i;
 
 	for (i = 0; i < chat->n_passages; i++) {
-		int64_t cost = prompt_estimate(strlen(chat->passages[i].text) + 40);
+		int64_t cost = prompt_estimate(strlen(chat->passages[i].cited) + 40);
 
 		if (cost > *room)
 			continue;
 		*room -= cost;
 		str_printf(system, "%s[CONTEXT %d]:\n%s\n[END CONTEXT %d]\n\n", strstr(system->at, "\nContext:\n") == NULL ? "\nContext:\n" : "",
-			i, chat->passages[i].text, i);
+			i, chat->passages[i].cited, i);
 	}
 }
 

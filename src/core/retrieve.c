@@ -21,7 +21,7 @@ int retrieve_passages(struct task *task, int64_t workspace_id, const char *quest
 	n = PQntuples(rows);
 	passages = arena_get(task->arena, (size_t)(n + 1) * sizeof(*passages));
 	for (i = 0; i < n; i++)
-		passages[i] = (struct passage){db_text(rows, i, "source"), db_text(rows, i, "title"), db_text(rows, i, "text"),
+		passages[i] = (struct passage){db_text(rows, i, "source"), db_text(rows, i, "title"), db_text(rows, i, "text"), db_text(rows, i, "cited"),
 			db_number(rows, i, "score")};
 	*found = passages;
 	return n;

@@ -183,23 +183,53 @@ static int take_router(struct columns *c, bool no_router)
 	return 0;
 }
 
-/* A date that PostgreSQL will surely read, else now. */
+/* The rest of an ISO date behind its seconds: .mmm and Z or +hh:mm.  Milliseconds and minutes east; false when it is none. */
+static bool parse_fraction_and_zone(const char *text, int *ms, int *minutes)
+{
+	int hours = 0, rest = 0, n = 0, digits;
+	char sign;
+
+	*ms = *minutes = 0;
+	if (*text == '.') {
+		for (digits = 0, text++; isdigit((unsigned char)*text); text++, digits++)
+			if (digits < 3)
+				*ms = *ms * 10 + (*text - '0');
+		for (; digits < 3; digits++)
+			*ms *= 10;
+	}
+	if (*text == '\0' || strcmp(text, "Z") == 0)
+		return true;
+	if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &rest, &n) != 3 || text[n] != '\0' || (sign != '+' && sign != '-') || hours > 15 || rest > 59)
+		return false;
+	*minutes = (sign == '-' ? -1 : 1) * (hours * 60 + rest);
+	return true;
+}
+
+/* A date, else now. */
 static int take_changed_at(struct columns *c)
 {
-	const char *text = NULL;
-	char now[40];
-	struct tm date = {0};
+	const char *text = NULL, *end;
+	char date[40];
+	struct tm utc = {0};
+	struct timespec now;
 	time_t seconds;
+	int ms, minutes;
 
 	if (!field_given(c->body, "lastUpdatedAt"))
 		return 0;
 	if (field_text(c->task, c->body, "lastUpdatedAt", &text) < 0)
 		return -1;
-	if (text == NULL || strptime(text, "%Y-%m-%dT%H:%M:%S", &date) == NULL || date.tm_year > 8099 || (seconds = timegm(&date)) < 0)
-		seconds = time(NULL);
-	gmtime_r(&seconds, &date);
-	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &date);
-	put_text(c, "changed_at", now);
+	end = text == NULL ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+	if (end == NULL || !parse_fraction_and_zone(end, &ms, &minutes) || utc.tm_year > 8099 || utc.tm_year < 0) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		seconds = now.tv_sec;
+		ms = (int)(now.tv_nsec / 1000000);
+	} else {
+		seconds = timegm(&utc) - minutes * 60;
+	}
+	gmtime_r(&seconds, &utc);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+	put_text(c, "changed_at", arena_printf(c->task->arena, "%s.%03dZ", date, ms));
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/sse.h"
 #include "base/utf8.h"
+#include "llm/lenient.h"
 #include "llm/provider.h"
 #include "llm/slots.h"
 
@@ -79,6 +80,16 @@ static struct str *write_body(struct llm_call *call)
 	return body;
 }
 
+/* An answer that does not end is cut. */
+static int cut_if_endless(struct reading *reading)
+{
+	if (reading->answered <= MAX_ANSWER)
+		return 0;
+	reading->call->finish_reason = "length";
+	reading->finished = true;
+	return -1;
+}
+
 /* Give a piece of text on.  -1 to stop. */
 static int pass_on(struct reading *reading, const char *text, size_t len, bool reasoning, bool last)
 {
@@ -91,12 +102,7 @@ static int pass_on(struct reading *reading, const char *text, size_t len, bool r
 		reading->call->stopped = true;
 		return -1;
 	}
-	if (reading->answered > MAX_ANSWER) {
-		reading->call->finish_reason = "length";
-		reading->finished = true;
-		return -1;
-	}
-	return 0;
+	return cut_if_endless(reading);
 }
 
 static struct json_object *member(struct json_object *object, const char *name, enum json_type type)
@@ -137,10 +143,11 @@ static int pass_tool_calls(struct reading *reading, struct json_object *from)
 	reading->tools = true;
 	json = json_object_to_json_string_length(calls, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
 	reading->answered += len;
-	if (reading->call->on_tool_calls(reading->call->arg, json, len) == 0)
-		return 0;
-	reading->call->stopped = true;
-	return -1;
+	if (reading->call->on_tool_calls(reading->call->arg, json, len) != 0) {
+		reading->call->stopped = true;
+		return -1;
+	}
+	return cut_if_endless(reading);
 }
 
 static void note_finish(struct reading *reading, struct json_object *choice)
@@ -158,13 +165,19 @@ static void note_finish(struct reading *reading, struct json_object *choice)
 			reading->call->finish_reason = known[i];
 }
 
-/* The provider's own words stay in the log: they may hold its address or our key. */
+/* A word of the provider's for the log: only one that cannot hold a key. */
+static const char *plain_word(struct json_object *error, const char *name)
+{
+	struct json_object *value = member(error, name, json_type_string);
+	const char *word = value == NULL ? "" : json_object_get_string(value);
+
+	return strlen(word) <= 40 && word[strspn(word, "abcdefghijklmnopqrstuvwxyz_")] == '\0' ? word : "";
+}
+
+/* The provider's own words go nowhere: they may hold its address, our key, or the question. */
 static int upstream_error(struct reading *reading, struct json_object *error)
 {
-	struct json_object *message = member(error, "message", json_type_string);
-
-	log_event(LOG_WARNING, reading->call->task, "provider_error", "message=\"%.300s\"",
-		message != NULL ? json_object_get_string(message) : json_object_is_type(error, json_type_string) ? json_object_get_string(error) : "");
+	log_event(LOG_WARNING, reading->call->task, "provider_error", "type=%s code=%s", plain_word(error, "type"), plain_word(error, "code"));
 	reading->failed = true;
 	return fail(reading->call->task, 502, "upstream_error", "The model's provider reported an error.");
 }
@@ -207,9 +220,12 @@ static int bad_answer(struct reading *reading)
 static int take_json(struct reading *reading, const char *text, size_t len, const char *part)
 {
 	struct task parsing = {.arena = reading->small, .id = reading->call->task->id, .gone_fd = -1};
-	struct json_object *answer = json_read(&parsing, text, len);
+	struct str *clean = str_new(reading->small);
+	struct json_object *answer;
 	int stop;
 
+	lenient_clean(clean, text, len);
+	answer = json_read(&parsing, clean->at, clean->len);
 	if (json_object_is_type(answer, json_type_object))
 		stop = take_answer(reading, answer, part);
 	else
@@ -273,7 +289,7 @@ static int refused(struct reading *reading)
 	struct task *task = reading->call->task;
 	int status = reading->http->status;
 
-	log_event(LOG_WARNING, task, "provider_status", "status=%d body=\"%.300s\"", status, reading->body->at);
+	log_event(LOG_WARNING, task, "provider_status", "provider=%s status=%d", reading->call->setup->name, status);
 	if (status == 429 || status == 503 || status == 529)
 		task->failure.retry_after_s = reading->http->retry_after_s > 0 ? reading->http->retry_after_s : 1;
 	if (status == 429)
@@ -383,6 +399,15 @@ static struct reading *reading_new(struct llm_call *call, struct http_call *http
 	return reading;
 }
 
+static int without_slash(const char *url)
+{
+	size_t len = strlen(url);
+
+	while (len > 0 && url[len - 1] == '/')
+		len--;
+	return (int)len;
+}
+
 static int ask(struct llm_call *call, const char *body, size_t len)
 {
 	const struct provider_setup *setup = call->setup;
@@ -392,7 +417,7 @@ static int ask(struct llm_call *call, const char *body, size_t len)
 	struct http_call http = {.headers = headers, .body = body, .body_len = len, .connect_timeout_s = config->llm_connect_timeout_s,
 		.first_timeout_s = config->llm_first_timeout_s, .idle_timeout_s = config->llm_idle_timeout_s,
 		.silence_s = config->keepalive_s, .data = on_data, .silence = on_silence, .gone = on_gone,
-		.url = arena_printf(call->task->arena, "%s/chat/completions", setup->url)};
+		.url = arena_printf(call->task->arena, "%.*s/chat/completions", without_slash(setup->url), setup->url)};
 	struct reading *reading = reading_new(call, &http);
 	int try;
 
@@ -401,7 +426,6 @@ static int ask(struct llm_call *call, const char *body, size_t len)
 	http.arg = reading;
 	for (try = 1; try <= MAX_TRIES; try++) {
 		reading_begin(reading);
-		http.any_data = false;
 		http_run(call->task, &http);
 		if (reading->streamed && http.end == HTTP_DONE)
 			sse_end(&reading->sse);

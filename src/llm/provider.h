@@ -43,6 +43,7 @@ struct passage {
 	const char *source; /* JSON, as clients see it */
 	const char *title;
 	const char *text;
+	const char *cited;  /* the text under the header that clients and models see */
 	double score;
 };
 

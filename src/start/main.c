@@ -100,6 +100,9 @@ static int run_pool(struct config *config, const char *path)
 	signal(SIGPIPE, SIG_IGN);
 	/* Few arenas: a thousand threads would otherwise each keep memory of their own. */
 	mallopt(M_ARENA_MAX, 2);
+	/* Large pieces go back to the system at once; by default the threshold grows to 32 MiB with the first one freed. */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	mallopt(M_TRIM_THRESHOLD, 256 << 10);
 	if (fd == STDIN_FILENO)
 		return master_run(config, path, fd);
 	{

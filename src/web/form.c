@@ -11,7 +11,8 @@ static bool unknown_id(const struct failure *failure)
 {
 	size_t len = strlen(failure->code);
 
-	return len > 8 && strcmp(failure->code + len - 8, "_unknown") == 0;
+	return len > 8 && strcmp(failure->code + len - 8, "_unknown") == 0 && strcmp(failure->code, "key_unknown") != 0 &&
+		strcmp(failure->code, "path_unknown") != 0;
 }
 
 static bool from_upstream(const struct failure *failure)
@@ -112,6 +113,18 @@ static void translate(struct failure *failure, enum form form)
 		failure->status = 401;
 }
 
+/* SDKs ask three times when they get a 5xx; these will not be any better then. */
+static bool permanent(const struct failure *failure)
+{
+	static const char *const codes[] = {"upstream_missing", "upstream_sealed", "upstream_forbidden", "upstream_model"};
+	size_t i;
+
+	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(failure->code, codes[i]) == 0)
+			return true;
+	return failure->status == 501;
+}
+
 void form_reply(struct request *req)
 {
 	struct failure *failure = &req->task.failure;
@@ -120,6 +133,8 @@ void form_reply(struct request *req)
 
 	if (failure->status == 0)
 		fail(&req->task, 500, "internal", "Something went wrong here.");
+	if (permanent(failure))
+		req->more_headers = "X-Should-Retry: false\r\n";
 	translate(failure, form);
 	if (form == FORM_TEXT && unknown_id(failure) && failure->status != 403) {
 		reply_reason(req, failure->status);

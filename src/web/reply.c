@@ -75,6 +75,8 @@ void reply_head(struct request *req, int status, const char *type, int64_t lengt
 	put_cors(req, head);
 	if (req->task.failure.retry_after_s > 0)
 		str_printf(head, "Retry-After: %d\r\n", req->task.failure.retry_after_s);
+	if (req->more_headers != NULL)
+		str_puts(head, req->more_headers);
 	if (more_headers != NULL)
 		str_puts(head, more_headers);
 	str_puts(head, "\r\n");

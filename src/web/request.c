@@ -114,6 +114,16 @@ static char *raw_path(struct request *req)
 	return arena_copy(req->task.arena, uri, len);
 }
 
+/* A query that cannot be decoded is told at once: a parameter that silently counted as absent could mean anything. */
+static int check_query(struct request *req)
+{
+	char *copy = arena_strdup(req->task.arena, req->query);
+
+	if (decode(copy, true) >= 0)
+		return 0;
+	return fail(&req->task, 400, "query_invalid", "The query holds a broken escape, a NUL or no UTF-8.");
+}
+
 static int read_method(struct request *req)
 {
 	static const enum method all[] = {GET, POST, PUT, PATCH, DELETE, OPTIONS};
@@ -165,7 +175,7 @@ int request_read_head(struct request *req)
 	if (split_path(req, path) < 0)
 		return -1;
 	take_api(&req->path);
-	return 0;
+	return check_query(req);
 }
 
 static int too_large(struct request *req, size_t limit)

@@ -27,6 +27,7 @@ struct request {
 	size_t body_len;
 	struct json_object *json;    /* with BODY and LARGE_BODY: an object, maybe an empty one */
 
+	const char *more_headers;    /* lines for the head of the answer; NULL = none */
 	int status;                  /* what has been answered; 0 = nothing yet */
 	int64_t started_us;
 };

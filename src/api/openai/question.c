@@ -81,6 +81,9 @@ static int read_parameters(struct completion *c)
 
 		if (value == NULL || (json_object_is_type(value, json_type_array) && json_object_array_length(value) == 0))
 			continue;
+		/* Two names of one thing; services refuse both at once. */
+		if (strcmp(passed_on[i].name, "max_tokens") == 0 && field_get(c->req->json, "max_completion_tokens") != NULL)
+			continue;
 		if (check_parameter(task, &passed_on[i], value) < 0)
 			return -1;
 		str_printf(out, ",\"%s\":%s", passed_on[i].name, json_text(task->arena, value));

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC */
+#include "llm/lenient.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+static const char replacement[] = "\xef\xbf\xbd";
+
+/* The code unit of \uXXXX at `at`, or -1. */
+static int unit(const char *at, size_t len)
+{
+	char digits[5] = "", *end;
+	long code;
+
+	if (len < 6 || at[0] != '\\' || at[1] != 'u')
+		return -1;
+	memcpy(digits, at + 2, 4);
+	code = strtol(digits, &end, 16);
+	return *end == '\0' && isxdigit((unsigned char)digits[0]) ? (int)code : -1;
+}
+
+/* An escape; how many bytes it has. */
+static size_t put_escape(struct str *out, const char *at, size_t len)
+{
+	int first = unit(at, len), second;
+
+	if (first < 0) {
+		size_t n = len < 2 ? len : 2;
+
+		str_add(out, at, n);
+		return n;
+	}
+	if (first == 0)
+		return 6;
+	if (first < 0xd800 || first > 0xdfff) {
+		str_add(out, at, 6);
+		return 6;
+	}
+	second = first < 0xdc00 ? unit(at + 6, len - 6) : -1;
+	if (second >= 0xdc00 && second <= 0xdfff) {
+		str_add(out, at, 12);
+		return 12;
+	}
+	str_puts(out, replacement);
+	return 6;
+}
+
+/* The inside of a string up to its closing quote; how many bytes. */
+static size_t put_string(struct str *out, const char *at, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && at[i] != '"') {
+		uint32_t code;
+		int size;
+
+		if (at[i] == '\\') {
+			i += put_escape(out, at + i, len - i);
+			continue;
+		}
+		size = utf8_read(at + i, len - i, &code);
+		if (size == 0)
+			str_puts(out, replacement);
+		else
+			str_add(out, at + i, (size_t)size);
+		i += size == 0 ? 1 : (size_t)size;
+	}
+	return i;
+}
+
+static size_t put_digits(struct str *out, const char *at, size_t len)
+{
+	enum { SURE_DIGITS = 18 };
+	size_t n = 0;
+
+	while (n < len && isdigit((unsigned char)at[n]))
+		n++;
+	str_add(out, at, n);
+	if (n > SURE_DIGITS && (n == len || strchr(".eE", at[n]) == NULL))
+		str_puts(out, ".0");
+	return n;
+}
+
+void lenient_clean(struct str *out, const char *text, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		if (text[i] == '"') {
+			str_putc(out, text[i++]);
+			i += put_string(out, text + i, len - i);
+			if (i < len)
+				str_putc(out, text[i++]);
+		} else if (isdigit((unsigned char)text[i])) {
+			i += put_digits(out, text + i, len - i);
+		} else {
+			str_putc(out, text[i++]);
+		}
+	}
+}
