@@ -1,7 +1,7 @@
 -- Take documents out of a workspace and put others in.  $1 text: slug; $2 text[]: locations (folder/name) to take out;
 -- $3 text[]: to put in.  Unknown locations are passed over, one that is there already stays as it is.
 -- Returns the workspace's id, or no row.  The locations are split before the join: a condition that is not leakproof
--- uses no index under row-level security.
+-- uses no index under row-level security.  LIMIT 1 (a location is unique) makes it a look-up for each, whatever the size.
 -- Indexes: workspace_tenant_id_slug_key, document_tenant_id_folder_name_key.
 WITH w AS (
     SELECT * FROM exedra.workspace w WHERE w.tenant_id = (SELECT exedra.tenant_id()) AND w.slug = $1::text
@@ -12,15 +12,17 @@ WITH w AS (
     SELECT split_part(path, '/', 1) AS folder, substr(path, strpos(path, '/') + 1) AS name, no
       FROM unnest($3::text[]) WITH ORDINALITY p (path, no)
 ), taken AS (
-    DELETE FROM exedra.workspace_document l USING w, out_path p, exedra.document d
-     WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = p.folder AND d.name = p.name
-       AND l.tenant_id = w.tenant_id AND l.workspace_id = w.id AND l.document_id = d.id
+    DELETE FROM exedra.workspace_document l USING w, out_path p,
+           LATERAL (SELECT d.id FROM exedra.document d
+                     WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = p.folder AND d.name = p.name LIMIT 1) d
+     WHERE l.tenant_id = w.tenant_id AND l.workspace_id = w.id AND l.document_id = d.id
 ), put AS (
     INSERT INTO exedra.workspace_document (tenant_id, workspace_id, document_id)
     SELECT w.tenant_id, w.id, d.id
-      FROM w, in_path p
-      JOIN exedra.document d ON d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = p.folder AND d.name = p.name
-     WHERE d.version_id IS NOT NULL
+      FROM w, in_path p,
+           LATERAL (SELECT d.id FROM exedra.document d
+                     WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = p.folder AND d.name = p.name
+                       AND d.version_id IS NOT NULL LIMIT 1) d
      ORDER BY p.no
         ON CONFLICT (tenant_id, workspace_id, document_id) DO NOTHING
 )

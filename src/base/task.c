@@ -44,3 +44,21 @@ fail_clear(struct task *task)
 {
 	memset(&task->failure, 0, sizeof task->failure);
 }
+
+const char *
+role_name(enum role role)
+{
+	switch (role) {
+	case NOBODY:
+		return "nobody";
+	case ANYONE:
+		return "anyone";
+	case MEMBER:
+		return "default";
+	case MANAGER:
+		return "manager";
+	case ADMIN:
+		return "admin";
+	}
+	return "?";
+}

@@ -13,6 +13,9 @@
  * 0 is nobody: a row that forgets to say who may is shut. */
 enum role { NOBODY = 0, ANYONE = 1, MEMBER = 10, MANAGER = 20, ADMIN = 30 };
 
+/* default, manager, admin, as callers know them. */
+const char *role_name(enum role);
+
 /* Why the task cannot go on.  Set once, by fail(); who answers (a dialect's error form) dresses it. */
 struct failure {
 	int status;          /* HTTP status; 0 = no failure */

@@ -152,12 +152,38 @@ static bool is_query(const struct chat *chat)
 	return strcmp(chat->mode, "query") == 0;
 }
 
+/* Too few were found: what earlier answers were based on stands in, for the model's eyes only. */
+static int fill_up(struct chat *chat)
+{
+	const struct passage *earlier;
+	struct passage *all;
+	int n;
+
+	/* Quoting answers the question alone, without what was said before. */
+	if (chat->n_cited >= chat->top_n || chat->given != NULL || strcmp(chat->history, "[]") == 0 ||
+		chat->setup.provider == &provider_quote)
+		return 0;
+	n = retrieve_earlier(chat->task, chat->passages, chat->n_cited, chat->top_n - chat->n_cited, &earlier);
+	if (n <= 0)
+		return n;
+	all = arena_get(chat->task->arena, (size_t)(chat->n_cited + n) * sizeof(*all));
+	if (chat->n_cited > 0)
+		memcpy(all, chat->passages, (size_t)chat->n_cited * sizeof(*all));
+	memcpy(all + chat->n_cited, earlier, (size_t)n * sizeof(*all));
+	chat->passages = all;
+	chat->n_passages = chat->n_cited + n;
+	return 0;
+}
+
 /* Step 2.  Query mode refuses where there is nothing to answer from. */
 static int find_passages(struct chat *chat)
 {
 	if (chat->has_passages) {
-		chat->n_passages = retrieve_passages(chat->task, chat->workspace_id, chat->message, chat->top_n, &chat->passages);
-		if (chat->n_passages < 0)
+		chat->n_cited = retrieve_passages(chat->task, chat->workspace_id, chat->message, chat->top_n, &chat->passages);
+		if (chat->n_cited < 0)
+			return -1;
+		chat->n_passages = chat->n_cited;
+		if (fill_up(chat) < 0)
 			return -1;
 	}
 	if (is_query(chat) && chat->n_passages == 0) {
@@ -243,7 +269,7 @@ static int complete(struct chat *chat)
 		chat->model = chat->setup.model;
 	*call = (struct llm_call){.task = chat->task, .config = chat->config, .setup = &chat->setup, .model = chat->model,
 		.temperature = chat->temperature, .parameters = chat->parameters == NULL ? "" : chat->parameters, .has_tools = chat->has_tools,
-		.passages = chat->passages, .n_passages = chat->n_passages, .nothing_found = nothing_found, .on_text = on_text,
+		.passages = chat->passages, .n_passages = chat->n_cited, .nothing_found = nothing_found, .on_text = on_text,
 		.on_tool_calls = on_tool_calls, .on_silence = on_silence, .gone = on_gone, .arg = chat};
 	if (prompt_assemble(chat) < 0)
 		return -1;
@@ -309,7 +335,7 @@ static void list_sources(struct chat *chat)
 	int i;
 
 	str_putc(out, '[');
-	for (i = 0; i < chat->n_passages; i++)
+	for (i = 0; i < chat->n_cited; i++)
 		str_printf(out, "%s%s", i == 0 ? "" : ",", chat->passages[i].source);
 	str_putc(out, ']');
 	chat->sources = out->at;

@@ -65,8 +65,8 @@ struct chat {
 	void *opened;                 /* the row all this stands in; for chat.c only */
 
 	/* What was found, and what came of it. */
-	const struct passage *passages;
-	int n_passages;
+	const struct passage *passages; /* the cited ones, then those that only the model is shown */
+	int n_passages, n_cited;
 	const char *model;
 	struct llm_call call;
 	struct str *answer;           /* as it is stored */

@@ -10,6 +10,7 @@
 #include "store/db.h"
 
 enum {
+	LONG_UNITS = 5120,   /* from here on the original, too, only estimates */
 	PART_BYTES = 262144, /* of document_text */
 	BATCH_CHUNKS = 200,  /* written in one transaction: about 200 kB of text */
 };
@@ -26,8 +27,13 @@ int64_t ingest_count_words(const char *text, size_t len)
 
 int64_t ingest_estimate_tokens(const char *text, size_t len)
 {
-	(void)text;
-	return (int64_t)((len + 3) / 4);
+	int64_t units = 0;
+	size_t i;
+
+	/* UTF-16: one unit a character, two where UTF-8 needs four bytes. */
+	for (i = 0; i < len; i++)
+		units += ((unsigned char)text[i] & 0xc0) != 0x80 ? 1 + ((unsigned char)text[i] >= 0xf0) : 0;
+	return units >= LONG_UNITS ? (units + 7) / 8 : (int64_t)((len + 3) / 4);
 }
 
 /* A transaction of its own memory: what a batch needs is released before the next one. */

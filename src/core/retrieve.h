@@ -10,4 +10,8 @@
  * or -1 with the reason in the task. */
 int retrieve_passages(struct task *, int64_t workspace_id, const char *question, int most, const struct passage **);
 
+/* Passages that earlier answers of an open chat's conversation were based on, for a question that found too few of its
+ * own: up to `most` that are not among the `n` of `found`.  They are shown to the model, not cited.  As above. */
+int retrieve_earlier(struct task *, const struct passage *found, int n, int most, const struct passage **);
+
 #endif

@@ -16,6 +16,7 @@
 enum {
 	MAX_ANSWER = 16 << 20, /* bytes of text; more is cut with finish reason length */
 	MAX_BODY = 1 << 20,    /* bytes kept of an answer that is no stream */
+	MAX_TOOL_CALLS = 128,
 	MAX_TRIES = 3,
 	LAST_S = 1,            /* for the end of the body behind [DONE] */
 	FIRST_PAUSE_MS = 200,  /* before the second try; twice that before the third */
@@ -131,19 +132,40 @@ static int pass_text(struct reading *reading, struct json_object *from, const ch
 	return pass_on(reading, json_object_get_string(text), (size_t)json_object_get_string_len(text), reasoning, false);
 }
 
-/* Pieces of calls of tools go on as they are; their form has been checked as JSON. */
+/* Append one piece of a call with the index that clients put pieces together by: its own, or its place when it has none,
+ * as in an answer that is no stream.  What is no piece of a call is left out. */
+static void put_tool_call(struct str *out, struct json_object *piece, size_t place)
+{
+	struct json_object *index;
+
+	if (!json_object_is_type(piece, json_type_object))
+		return;
+	if (!json_object_object_get_ex(piece, "index", &index))
+		json_object_object_add(piece, "index", json_object_new_int64((int64_t)place));
+	else if (!json_object_is_type(index, json_type_int) || json_object_get_int64(index) < 0 || json_object_get_int64(index) >= MAX_TOOL_CALLS)
+		return;
+	str_puts(out, out->len == 1 ? "" : ",");
+	str_puts(out, json_object_to_json_string_ext(piece, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
 static int pass_tool_calls(struct reading *reading, struct json_object *from)
 {
 	struct json_object *calls = member(from, "tool_calls", json_type_array);
-	const char *json;
-	size_t len;
+	size_t n = calls == NULL ? 0 : json_object_array_length(calls), i;
+	struct str *out;
 
-	if (calls == NULL || json_object_array_length(calls) == 0 || reading->call->on_tool_calls == NULL)
+	if (n == 0 || reading->call->on_tool_calls == NULL)
 		return 0;
+	out = str_new(reading->small);
+	str_putc(out, '[');
+	for (i = 0; i < n; i++)
+		put_tool_call(out, json_object_array_get_idx(calls, i), i);
+	if (out->len == 1)
+		return 0;
+	str_putc(out, ']');
 	reading->tools = true;
-	json = json_object_to_json_string_length(calls, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-	reading->answered += len;
-	if (reading->call->on_tool_calls(reading->call->arg, json, len) != 0) {
+	reading->answered += out->len;
+	if (reading->call->on_tool_calls(reading->call->arg, out->at, out->len) != 0) {
 		reading->call->stopped = true;
 		return -1;
 	}

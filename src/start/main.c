@@ -43,7 +43,7 @@ static int print_routes(void)
 	if (arena == NULL)
 		return 1;
 	for (row = routes; row->pattern != NULL; row++)
-		printf("%s\t%s\t%s\t%s\t%s\t%s\n", route_method_name(row->method), row->pattern, route_role_name(row->least),
+		printf("%s\t%s\t%s\t%s\t%s\t%s\n", route_method_name(row->method), row->pattern, role_name(row->least),
 			route_needs_text(arena, row->needs), route_form_name(row->form), row->description);
 	arena_free(arena);
 	return 0;

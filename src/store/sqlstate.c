@@ -37,7 +37,6 @@ static const struct {
 	const char *code, *message;
 } ours[] = {
 	{"key_unknown", "No valid api key found."},
-	{"role_too_low", "Your role does not allow this."},
 	{"schema_version", "The database is not set up for this program."},
 	{"chat_gone", "The chat was ended or deleted meanwhile."},
 };
@@ -47,6 +46,8 @@ static void fail_ours(struct task *task, const char *sqlstate, const char *prima
 	int status = atoi(sqlstate + 2);
 	size_t i;
 
+	if (strcmp(primary, "role_too_low") == 0)
+		fail(task, status, "role_too_low", "This needs the role %s.", role_name(task->identity.least));
 	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strcmp(primary, ours[i].code) == 0) {
 			fail(task, status, ours[i].code, "%s", ours[i].message);

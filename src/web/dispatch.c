@@ -62,6 +62,7 @@ static int find_route(struct request *req)
 		return reply_preflight(req, allowed != 0 ? allowed : GET | POST | PUT | PATCH | DELETE);
 	if (allowed == 0)
 		return fail(&req->task, 404, "path_unknown", "There is nothing at this path.");
+	req->more_headers = arena_printf(req->task.arena, "Allow: %s\r\n", reply_method_list(req->task.arena, allowed));
 	return fail(&req->task, 405, "method_refused", "This path does not take %s.", route_method_name(req->method));
 }
 

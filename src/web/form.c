@@ -23,7 +23,7 @@ static bool from_upstream(const struct failure *failure)
 /* What concerns who calls, or the server's state, looks alike on all of AnythingLLM's routes. */
 static bool about_the_caller(const struct failure *failure)
 {
-	if (from_upstream(failure))
+	if (from_upstream(failure) || strcmp(failure->code, "role_too_low") == 0)
 		return false;
 	return failure->status == 401 || failure->status == 403 || failure->status == 429 || failure->status == 503;
 }
@@ -77,7 +77,7 @@ static void put_member(struct str *body, const char *before, const struct failur
 static void put_body(struct request *req, enum form form, struct str *body)
 {
 	const struct failure *failure = &req->task.failure;
-	bool native_key = form == FORM_NATIVE_OPENAI && failure->status == 403;
+	bool native_key = form == FORM_NATIVE_OPENAI && strcmp(failure->code, "key_unknown") == 0;
 
 	if ((form == FORM_OPENAI || form == FORM_NATIVE_OPENAI) && !native_key)
 		put_openai(body, failure);

@@ -135,18 +135,25 @@ static bool plain_list(const char *text)
 		text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_, ")] == '\0';
 }
 
-int reply_preflight(struct request *req, int allowed_methods)
+const char *reply_method_list(struct arena *arena, int methods)
 {
 	static const enum method all[] = {GET, POST, PUT, PATCH, DELETE};
-	const char *wanted = wire_param(req->wire, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
-	struct str *more = str_new(req->task.arena);
+	struct str *list = str_new(arena);
 	size_t i;
 
-	str_puts(more, "Access-Control-Allow-Methods: OPTIONS");
+	str_puts(list, "OPTIONS");
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if ((allowed_methods & (int)all[i]) != 0)
-			str_printf(more, ", %s", route_method_name(all[i]));
-	str_puts(more, "\r\nAccess-Control-Max-Age: 600\r\n");
+		if ((methods & (int)all[i]) != 0)
+			str_printf(list, ", %s", route_method_name(all[i]));
+	return list->at;
+}
+
+int reply_preflight(struct request *req, int allowed_methods)
+{
+	const char *wanted = wire_param(req->wire, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
+	struct str *more = str_new(req->task.arena);
+
+	str_printf(more, "Access-Control-Allow-Methods: %s\r\nAccess-Control-Max-Age: 600\r\n", reply_method_list(req->task.arena, allowed_methods));
 	if (wanted != NULL && plain_list(wanted))
 		str_printf(more, "Access-Control-Allow-Headers: %s\r\n", wanted);
 	reply_head(req, 204, NULL, -1, allowed_origin(req) == NULL ? NULL : more->at);

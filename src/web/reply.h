@@ -21,6 +21,8 @@ void reply_head(struct request *, int status, const char *type, int64_t length, 
 /* What dispatch answers to OPTIONS. */
 int reply_preflight(struct request *, int allowed_methods);
 
+/* "OPTIONS, GET, POST" for methods or-ed; the text belongs to the arena. */
+const char *reply_method_list(struct arena *, int methods);
 const char *reply_reason_phrase(int status);
 
 #endif

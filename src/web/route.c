@@ -95,23 +95,6 @@ const char *route_method_name(enum method method)
 	return "?";
 }
 
-const char *route_role_name(enum role role)
-{
-	switch (role) {
-	case NOBODY:
-		return "nobody";
-	case ANYONE:
-		return "anyone";
-	case MEMBER:
-		return "default";
-	case MANAGER:
-		return "manager";
-	case ADMIN:
-		return "admin";
-	}
-	return "?";
-}
-
 const char *route_form_name(enum form form)
 {
 	static const char *const names[] = {"error", "text", "message", "workspace", "success", "abort", "openai", "native-openai"};

@@ -66,7 +66,6 @@ struct path_param {
 const struct route *route_find(const struct route *table, enum method, const struct path *, struct path_param *params, int *allowed);
 
 const char *route_method_name(enum method);
-const char *route_role_name(enum role);
 const char *route_form_name(enum form);
 /* "BODY STREAM", or "-".  The text belongs to the arena. */
 const char *route_needs_text(struct arena *, int needs);

@@ -61,8 +61,14 @@ static int check_parameter(struct task *task, const struct parameter *p, struct 
 	bool number = json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double);
 	double n = number ? json_object_get_double(value) : 0;
 
-	if (p->type == json_type_null)
-		return number || json_object_is_type(value, json_type_boolean) ? field_refuse(task, p->name, "a string or a list") : 0;
+	if (p->type == json_type_null) {
+		bool list = strcmp(p->name, "stop") == 0;
+		enum json_type other = list ? json_type_array : json_type_object;
+
+		if (json_object_is_type(value, json_type_string) || json_object_is_type(value, other))
+			return 0;
+		return field_refuse(task, p->name, list ? "a string or a list" : "a string or an object");
+	}
 	if (p->type == json_type_double ? !number : !json_object_is_type(value, p->type))
 		return field_refuse(task, p->name, type_name(p->type));
 	if (number && (n < p->least || n > p->most))
