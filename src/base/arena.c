@@ -10,13 +10,13 @@
 #include <string.h>
 
 enum {
-	FIRST_BLOCK = 16 * 1024,
+	FIRST_BLOCK = 4 * 1024, /* every open stream holds two arenas for as long as it lasts */
 	LAST_BLOCK = 1024 * 1024, /* blocks double up to here */
 	ALIGN = alignof(max_align_t),
 #ifdef __SANITIZE_ADDRESS__
 	LARGE = 1, /* every piece is a malloc, with a red zone behind it */
 #else
-	LARGE = FIRST_BLOCK / 4,
+	LARGE = 4 * 1024,
 #endif
 };
 

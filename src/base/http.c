@@ -2,6 +2,7 @@
 #include "base/http.h"
 
 #include <ctype.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +16,15 @@
 #include "base/log.h"
 #include "base/outbound.h"
 
-enum { MAX_IDLE_LINES = 256, MAX_RETRY_AFTER_S = 3600 };
+enum {
+	MAX_IDLE_LINES = 256,
+	MAX_RETRY_AFTER_S = 3600,
+	LOOK_MS = 200, /* between two looks after the client */
+};
 
-/* A handle in a multi of its own: the multi keeps its connections warm between calls. */
+/* A handle; it keeps its connections warm between calls.  curl_easy_perform() and no multi of our own: that takes 35 kB more
+ * for every stream (a table of 911 lists, seen with 7.88). */
 struct line {
-	CURLM *multi;
 	CURL *easy;
 	struct line *next;
 };
@@ -32,16 +37,16 @@ static struct {
 	int n_idle;
 } lines = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Guards task->waiting: whoever wakes a call must find it alive. */
-static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
-
 /* One call under way. */
 struct exchange {
 	struct http_call *call;
 	bool forbidden;         /* the guard has refused an address */
 	int64_t quiet_since_ms; /* when the last byte came, or the call began */
 	int64_t signal_ms;      /* when to call silence() */
-	bool stopped;
+	int64_t looked_ms;      /* when the client was last looked after */
+	struct task *task;
+	bool stopped;           /* a callback of the caller's said so */
+	bool ended;             /* we ended it; call->end says why */
 	CURL *easy;
 };
 
@@ -52,10 +57,7 @@ int http_start(void)
 
 static void line_free(struct line *line)
 {
-	if (line->easy != NULL)
-		curl_easy_cleanup(line->easy);
-	if (line->multi != NULL)
-		curl_multi_cleanup(line->multi);
+	curl_easy_cleanup(line->easy);
 	free(line);
 }
 
@@ -87,11 +89,10 @@ static struct line *line_take(bool guarded)
 	pthread_mutex_unlock(&lines.lock);
 	if (line != NULL || (line = calloc(1, sizeof(*line))) == NULL)
 		return line;
-	line->multi = curl_multi_init();
 	line->easy = curl_easy_init();
-	if (line->multi != NULL && line->easy != NULL)
+	if (line->easy != NULL)
 		return line;
-	line_free(line);
+	free(line);
 	return NULL;
 }
 
@@ -201,6 +202,50 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+static int end_now(struct exchange *exchange, enum http_end end)
+{
+	exchange->call->end = end;
+	exchange->ended = true;
+	return 1; /* ends the transfer */
+}
+
+/* Has the client gone?  Asked a few times a second at most: it is a system call, and this is on the way of every chunk. */
+static bool client_gone(struct exchange *exchange, int64_t now)
+{
+	struct pollfd client = {.fd = exchange->task->gone_fd, .events = POLLIN};
+
+	if (client.fd < 0 || exchange->call->gone == NULL || now - exchange->looked_ms < LOOK_MS)
+		return false;
+	exchange->looked_ms = now;
+	return poll(&client, 1, 0) > 0 && exchange->call->gone(exchange->call->arg);
+}
+
+/* libcurl calls this whenever something stirs, and once a second when nothing does. */
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	struct exchange *exchange = arg;
+	struct http_call *call = exchange->call;
+	int64_t now = clock_ms(), quiet_ms = now - exchange->quiet_since_ms;
+	long code = 0;
+
+	(void)a, (void)b, (void)c, (void)d;
+	if (__atomic_load_n(&exchange->task->stop, __ATOMIC_ACQUIRE))
+		return end_now(exchange, HTTP_TASK_STOPPED);
+	if (client_gone(exchange, now))
+		return end_now(exchange, HTTP_CLIENT_GONE);
+	if (quiet_ms >= 1000) {
+		curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &code);
+		if (quiet_ms >= (code == 0 ? call->first_timeout_s : call->idle_timeout_s) * 1000)
+			return end_now(exchange, code == 0 ? HTTP_FIRST_TIMEOUT : HTTP_IDLE_TIMEOUT);
+	}
+	if (call->silence != NULL && now >= exchange->signal_ms) {
+		exchange->signal_ms = now + call->silence_s * 1000;
+		if (call->silence(call->arg) != 0)
+			return end_now(exchange, HTTP_CLIENT_GONE);
+	}
+	return 0;
+}
+
 static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *headers)
 {
 	struct http_call *call = exchange->call;
@@ -216,6 +261,10 @@ static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
+	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L); /* a chunk has a few hundred bytes; the default takes 16 kB a stream */
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
 	if (call->body != NULL) {
@@ -226,44 +275,6 @@ static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
-}
-
-/* Wait until something stirs; false when the call must end now (its end is noted). */
-static bool wait_for_more(struct task *task, struct exchange *exchange, struct line *line)
-{
-	struct http_call *call = exchange->call;
-	struct curl_waitfd client = {.fd = task->gone_fd, .events = CURL_WAIT_POLLIN};
-	long code = 0;
-	int limit_s, wait_ms;
-	int64_t now;
-
-	curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);
-	limit_s = code == 0 ? call->first_timeout_s : call->idle_timeout_s;
-	if (__atomic_load_n(&task->stop, __ATOMIC_ACQUIRE)) {
-		call->end = HTTP_TASK_STOPPED;
-		return false;
-	}
-	now = clock_ms();
-	if (now - exchange->quiet_since_ms >= (int64_t)limit_s * 1000) {
-		call->end = code == 0 ? HTTP_FIRST_TIMEOUT : HTTP_IDLE_TIMEOUT;
-		return false;
-	}
-	if (call->silence != NULL && now >= exchange->signal_ms) {
-		exchange->signal_ms = now + call->silence_s * 1000;
-		if (call->silence(call->arg) != 0) {
-			call->end = HTTP_CLIENT_GONE;
-			return false;
-		}
-	}
-	wait_ms = clock_left_ms(exchange->quiet_since_ms + (int64_t)limit_s * 1000);
-	if (call->silence != NULL && clock_left_ms(exchange->signal_ms) < wait_ms)
-		wait_ms = clock_left_ms(exchange->signal_ms);
-	curl_multi_poll(line->multi, &client, task->gone_fd < 0 || call->gone == NULL ? 0 : 1, wait_ms + 1, NULL);
-	if (client.revents != 0 && call->gone(call->arg)) {
-		call->end = HTTP_CLIENT_GONE;
-		return false;
-	}
-	return true;
 }
 
 static enum http_end end_of(CURLcode code, const struct exchange *exchange)
@@ -289,46 +300,14 @@ static enum http_end end_of(CURLcode code, const struct exchange *exchange)
 	}
 }
 
-static void drive(struct task *task, struct exchange *exchange, struct line *line)
-{
-	int running = 1, left;
-	CURLMsg *message;
-
-	for (;;) {
-		if (curl_multi_perform(line->multi, &running) != CURLM_OK) {
-			exchange->call->end = HTTP_BROKEN;
-			return;
-		}
-		if (running == 0)
-			break;
-		if (!wait_for_more(task, exchange, line))
-			return;
-	}
-	exchange->call->end = HTTP_BROKEN;
-	while ((message = curl_multi_info_read(line->multi, &left)) != NULL)
-		if (message->msg == CURLMSG_DONE)
-			exchange->call->end = end_of(message->data.result, exchange);
-}
-
 static void free_headers(void *headers)
 {
 	curl_slist_free_all(headers);
 }
 
-static void set_waiting(struct task *task, CURLM *multi)
-{
-	pthread_mutex_lock(&waiting_lock);
-	task->waiting = multi;
-	pthread_mutex_unlock(&waiting_lock);
-}
-
 void http_stop_task(struct task *task)
 {
 	__atomic_store_n(&task->stop, 1, __ATOMIC_RELEASE);
-	pthread_mutex_lock(&waiting_lock);
-	if (task->waiting != NULL)
-		curl_multi_wakeup(task->waiting);
-	pthread_mutex_unlock(&waiting_lock);
 }
 
 void http_run(struct task *task, struct http_call *call)
@@ -336,10 +315,10 @@ void http_run(struct task *task, struct http_call *call)
 	struct exchange exchange = {.call = call, .quiet_since_ms = clock_ms()};
 	struct curl_slist *headers = NULL, *more;
 	struct line *line = line_take(call->allowed != NULL);
+	CURLcode result;
 	long code = 0;
 	int i;
 
-	call->end = HTTP_BROKEN;
 	call->status = call->retry_after_s = 0;
 	call->type[0] = '\0';
 	call->any_data = false;
@@ -351,14 +330,12 @@ void http_run(struct task *task, struct http_call *call)
 	arena_later(task->arena, free_headers, headers);
 	exchange.signal_ms = exchange.quiet_since_ms + call->silence_s * 1000;
 	exchange.easy = line->easy;
+	exchange.task = task;
 	set_up(line->easy, &exchange, headers);
-	if (curl_multi_add_handle(line->multi, line->easy) == CURLM_OK) {
-		set_waiting(task, line->multi);
-		drive(task, &exchange, line);
-		set_waiting(task, NULL);
-		curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);
-		call->status = (int)code;
-		curl_multi_remove_handle(line->multi, line->easy);
-	}
+	result = curl_easy_perform(line->easy);
+	if (!exchange.ended)
+		call->end = end_of(result, &exchange);
+	curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);
+	call->status = (int)code;
 	line_give(line, call->allowed != NULL, call->end == HTTP_DONE);
 }

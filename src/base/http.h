@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * Calls to other servers, by libcurl: blocking for the caller, but awake to silence and to a client that goes. */
+ * Calls to other servers, by libcurl: blocking for the caller, but awake, once a second at least, to silence and to a client that goes. */
 #ifndef EXEDRA_HTTP_H
 #define EXEDRA_HTTP_H
 
@@ -51,7 +51,7 @@ int http_start(void);
 void http_stop(void);
 /* Make the call; everything that came of it is in *call.  Redirects are not followed, no proxy is used. */
 void http_run(struct task *, struct http_call *);
-/* End a task's calls, from another thread: the one under way and all later ones. */
+/* End a task's calls, from another thread: the one under way within a second, and all later ones. */
 void http_stop_task(struct task *);
 
 #endif

@@ -55,7 +55,6 @@ struct task {
 	int db_patience_ms; /* how long the database may take; 0 = db.timeout */
 	void *held;     /* a database connection in use, for store/pool.c only */
 	int stop;       /* set by http_stop_task(): the work is to end now */
-	void *waiting;  /* the call it waits in, for base/http.c only */
 };
 
 /* Note why the task fails; always returns -1, so it can be returned.  The first reason stays: later ones are

@@ -77,7 +77,7 @@ static struct str *expand(const struct chat *chat, const char *text)
 	return out;
 }
 
-/* The images of a stored question; NULL when it had none. */
+/* The images of a stored question; NULL when it had none.  Text stays in the JSON, which lives as long as the task. */
 static const char *const *stored_images(struct arena *arena, struct json_object *attachments)
 {
 	size_t n = json_object_array_length(attachments), i;
@@ -87,41 +87,55 @@ static const char *const *stored_images(struct arena *arena, struct json_object 
 		return NULL;
 	images = arena_get(arena, (n + 1) * sizeof(*images));
 	for (i = 0; i < n; i++)
-		images[i] = arena_strdup(arena, json_object_get_string(json_object_object_get(json_object_array_get_idx(attachments, i), "contentString")));
+		images[i] = json_object_get_string(json_object_object_get(json_object_array_get_idx(attachments, i), "contentString"));
 	return images;
 }
 
 /* A stored exchange as two messages. */
 static void take_exchange(struct arena *arena, struct json_object *exchange, struct llm_message *pair)
 {
-	const char *question = json_object_get_string(json_object_array_get_idx(exchange, 0));
-	const char *answer = json_object_get_string(json_object_array_get_idx(exchange, 1));
-
-	pair[0] = (struct llm_message){.role = "user", .content = arena_strdup(arena, question),
+	pair[0] = (struct llm_message){.role = "user", .content = json_object_get_string(json_object_array_get_idx(exchange, 0)),
 		.images = stored_images(arena, json_object_array_get_idx(exchange, 2))};
-	pair[1] = (struct llm_message){.role = "assistant", .content = arena_strdup(arena, answer)};
+	pair[1] = (struct llm_message){.role = "assistant", .content = json_object_get_string(json_object_array_get_idx(exchange, 1))};
+}
+
+static int length_of(struct json_object *exchange, size_t at)
+{
+	return json_object_get_string_len(json_object_array_get_idx(exchange, at));
 }
 
 /* The newest stored exchanges that fit, oldest first, into `messages`; returns how many messages that are. */
-static int add_history(const struct chat *chat, struct llm_message *messages, int64_t *room)
+static int add_history(const struct chat *chat, struct json_object *history, struct llm_message *messages, int64_t *room)
 {
-	struct json_object *history = json_tokener_parse(chat->history);
-	int n = history == NULL ? 0 : (int)json_object_array_length(history), fit, i;
-	struct arena *arena = chat->task->arena;
+	int n = (int)json_object_array_length(history), fit, i;
 
 	for (fit = 0; fit < n; fit++) {
-		struct json_object *pair = json_object_array_get_idx(history, (size_t)fit);
-		int64_t cost = prompt_estimate((size_t)json_object_get_string_len(json_object_array_get_idx(pair, 0))) +
-			prompt_estimate((size_t)json_object_get_string_len(json_object_array_get_idx(pair, 1)));
+		struct json_object *exchange = json_object_array_get_idx(history, (size_t)fit);
+		int64_t cost = prompt_estimate((size_t)length_of(exchange, 0)) + prompt_estimate((size_t)length_of(exchange, 1));
 
 		if (cost > *room)
 			break;
 		*room -= cost;
 	}
 	for (i = 0; i < fit; i++)
-		take_exchange(arena, json_object_array_get_idx(history, (size_t)(fit - 1 - i)), &messages[2 * i]);
-	json_object_put(history);
+		take_exchange(chat->task->arena, json_object_array_get_idx(history, (size_t)(fit - 1 - i)), &messages[2 * i]);
 	return 2 * fit;
+}
+
+static void put_json(void *object)
+{
+	json_object_put(object);
+}
+
+/* The stored history, from the newest; our own JSON, so it is well-formed. */
+static struct json_object *read_history(const struct chat *chat)
+{
+	struct json_object *history = json_tokener_parse(chat->history);
+
+	if (history == NULL)
+		arena_exhausted(chat->task->arena);
+	arena_later(chat->task->arena, put_json, history);
+	return history;
 }
 
 static int64_t cost_of(const struct llm_message *message)
@@ -171,7 +185,8 @@ int prompt_assemble(struct chat *chat)
 	int64_t room = window - (window / ANSWER_SHARE < ANSWER_TOKENS ? window / ANSWER_SHARE : ANSWER_TOKENS);
 	struct str *system = expand(chat, chat->system != NULL ? chat->system : chat->prompt == NULL ? "" : chat->prompt);
 	struct llm_message question = {.role = "user", .content = chat->message, .images = chat->images};
-	size_t most = (chat->given != NULL ? (size_t)chat->n_given : strlen(chat->history) / 4) + 3; /* a pair is at least ["",""] */
+	struct json_object *history = chat->given != NULL ? NULL : read_history(chat);
+	size_t most = 2 + (chat->given != NULL ? (size_t)chat->n_given : 2 * json_object_array_length(history));
 	struct llm_message *messages = arena_get(chat->task->arena, most * sizeof(*messages));
 
 	if (chat->given != NULL)
@@ -182,7 +197,7 @@ int prompt_assemble(struct chat *chat)
 	room -= prompt_estimate(system->len);
 	if (room < 0)
 		return too_long(chat, "openAiPrompt", "The question and the prompt are");
-	n = 1 + (chat->given != NULL ? add_given(chat, messages + 1, &room) : add_history(chat, messages + 1, &room));
+	n = 1 + (chat->given != NULL ? add_given(chat, messages + 1, &room) : add_history(chat, history, messages + 1, &room));
 	add_passages(chat, system, &room);
 	if (system->len > 0)
 		messages[0] = (struct llm_message){.role = "system", .content = system->at};

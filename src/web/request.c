@@ -187,7 +187,7 @@ int request_read_body(struct request *req, size_t limit)
 {
 	const char *encoding = wire_param(req->wire, "HTTP_CONTENT_ENCODING");
 	struct str *body;
-	char buffer[16384];
+	char buffer[4096]; /* on the stack of a thread that may hold a stream for long: small */
 	ssize_t got = 0;
 
 	if (encoding != NULL && *encoding != '\0' && strcasecmp(encoding, "identity") != 0)
