@@ -214,10 +214,10 @@ static bool client_gone(struct exchange *exchange, int64_t now)
 {
 	struct pollfd client = {.fd = exchange->task->gone_fd, .events = POLLIN};
 
-	if (client.fd < 0 || exchange->call->gone == NULL || now - exchange->looked_ms < LOOK_MS)
+	if (exchange->call->gone == NULL || now - exchange->looked_ms < LOOK_MS)
 		return false;
 	exchange->looked_ms = now;
-	return poll(&client, 1, 0) > 0 && exchange->call->gone(exchange->call->arg);
+	return (client.fd < 0 || poll(&client, 1, 0) > 0) && exchange->call->gone(exchange->call->arg);
 }
 
 /* libcurl calls this whenever something stirs, and once a second when nothing does. */
@@ -305,9 +305,9 @@ static void free_headers(void *headers)
 	curl_slist_free_all(headers);
 }
 
-void http_stop_task(struct task *task)
+void http_stop_task(struct task *task, enum stop why)
 {
-	__atomic_store_n(&task->stop, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&task->stop, (int)why, __ATOMIC_RELEASE);
 }
 
 void http_run(struct task *task, struct http_call *call)

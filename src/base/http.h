@@ -52,6 +52,6 @@ void http_stop(void);
 /* Make the call; everything that came of it is in *call.  Redirects are not followed, no proxy is used. */
 void http_run(struct task *, struct http_call *);
 /* End a task's calls, from another thread: the one under way within a second, and all later ones. */
-void http_stop_task(struct task *);
+void http_stop_task(struct task *, enum stop);
 
 #endif

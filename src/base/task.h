@@ -46,6 +46,13 @@ struct identity {
 	enum role role;
 };
 
+/* Why work is ended from outside. */
+enum stop {
+	STOP_NOT,
+	STOP_REVOKED, /* who asked may not any more, or what it is about is gone */
+	STOP_ENDING,  /* the process ends */
+};
+
 struct task {
 	struct arena *arena;
 	const char *id; /* request id: in every log line and answer */
@@ -54,7 +61,7 @@ struct task {
 	int gone_fd;    /* readable or hung up when nobody waits for the answer any more; -1 = cannot tell */
 	int db_patience_ms; /* how long the database may take; 0 = db.timeout */
 	void *held;     /* a database connection in use, for store/pool.c only */
-	int stop;       /* set by http_stop_task(): the work is to end now */
+	int stop;       /* enum stop, set by http_stop_task(): the work is to end now */
 };
 
 /* Note why the task fails; always returns -1, so it can be returned.  The first reason stays: later ones are

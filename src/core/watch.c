@@ -123,7 +123,7 @@ static void stop_chat(int64_t id)
 	pthread_mutex_lock(&watched.lock);
 	for (entry = watched.first; entry != NULL; entry = entry->next)
 		if (entry->chat->id == id)
-			http_stop_task(entry->chat->task);
+			http_stop_task(entry->chat->task, STOP_REVOKED);
 	pthread_mutex_unlock(&watched.lock);
 }
 
@@ -164,7 +164,7 @@ void watch_stop_all(void)
 
 	pthread_mutex_lock(&watched.lock);
 	for (entry = watched.first; entry != NULL; entry = entry->next)
-		http_stop_task(entry->chat->task);
+		http_stop_task(entry->chat->task, STOP_ENDING);
 	pthread_mutex_unlock(&watched.lock);
 }
 

@@ -337,6 +337,15 @@ static int judge_done(struct reading *reading)
 	return fail(reading->call->task, 502, "upstream_cut", "The model's provider broke off its answer.");
 }
 
+static int stopped_outside(struct task *task)
+{
+	if (task->stop == STOP_ENDING) {
+		task->failure.retry_after_s = 1;
+		return fail(task, 503, "server_ending", "The server is being restarted.");
+	}
+	return fail(task, 403, "chat_stopped", "The chat was ended: its key may not be used any more, or its workspace is gone.");
+}
+
 static int judge(struct reading *reading)
 {
 	struct task *task = reading->call->task;
@@ -359,7 +368,7 @@ static int judge(struct reading *reading)
 	case HTTP_IDLE_TIMEOUT:
 		return fail(task, 504, "upstream_timeout", "The model's provider did not answer in time.");
 	case HTTP_TASK_STOPPED:
-		return fail(task, 403, "chat_stopped", "The chat was ended: the key may not be used any more.");
+		return stopped_outside(task);
 	case HTTP_DONE:
 		return judge_done(reading);
 	default:

@@ -3,12 +3,22 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* Record type of the FastCGI specification, section 8: libfcgi keeps it to itself. */
 enum { FCGI_ABORT_REQUEST = 2 };
+
+/* mod_cgi sends SIGTERM when the client has left, and SIGKILL three seconds later. */
+static volatile sig_atomic_t terminated;
+
+static void on_term(int signal)
+{
+	(void)signal;
+	terminated = 1;
+}
 
 void wire_open_fcgi(struct wire *wire)
 {
@@ -19,9 +29,12 @@ void wire_open_fcgi(struct wire *wire)
 
 void wire_open_cgi(struct wire *wire, char **environment)
 {
+	const struct sigaction term = {.sa_handler = on_term};
+
 	memset(wire, 0, sizeof(*wire));
 	wire->cgi = true;
 	wire->params = environment;
+	sigaction(SIGTERM, &term, NULL);
 }
 
 int wire_next(struct wire *wire, int fd)
@@ -137,7 +150,7 @@ int wire_flush(struct wire *wire)
 
 int wire_gone_fd(const struct wire *wire)
 {
-	return wire->cgi ? STDOUT_FILENO : wire->fcgi.ipcFd;
+	return wire->cgi ? -1 : wire->fcgi.ipcFd;
 }
 
 /* Nothing but an abort record may come behind the body; the web server that leaves closes the connection. */
@@ -158,7 +171,7 @@ bool wire_gone(struct wire *wire)
 	if (wire->gone)
 		return true;
 	if (wire->cgi)
-		wire->gone = poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0;
+		wire->gone = terminated || (poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0);
 	else
 		wire->gone = fcgi_gone(wire);
 	return wire->gone;
