@@ -1,4 +1,4 @@
--- What nobody gets by default.  exedractl grants the runtime role its share after this (sql/grant/runtime.sql).
+-- What nobody gets by default.  exedractl --runtime-role gives the workers' role its share after this.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA exedra FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA exedra FROM PUBLIC;
 

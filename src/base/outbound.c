@@ -114,3 +114,17 @@ bool outbound_permitted(const struct sockaddr *address, const char *allowed)
 		return !in_any(at, refused, sizeof(refused) / sizeof(refused[0]));
 	return (at[0] & 0xe0) == 0x20 && !in_any(at, refused6, sizeof(refused6) / sizeof(refused6[0]));
 }
+
+bool outbound_list_valid(const char *allowed)
+{
+	struct network network;
+
+	while (*allowed != '\0') {
+		size_t len = strcspn(allowed, " ");
+
+		if (len > 0 && !parse_network(allowed, len, &network))
+			return false;
+		allowed += len + (allowed[len] == ' ');
+	}
+	return true;
+}

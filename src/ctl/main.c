@@ -13,6 +13,7 @@
 #include "ctl/script.h"
 #include "base/arena.h"
 #include "statements.h"
+#include "store/db.h"
 #include "store/secret.h"
 
 enum { MAX_ARGS = 4, OLDEST_PROGRAM = 1 };
@@ -84,7 +85,7 @@ static int fail_with(PGconn *pg, const PGresult *rows)
 
 static const char *config_path(void)
 {
-	return said.config != NULL ? said.config : access(DEFAULT_CONFIG, R_OK) == 0 ? DEFAULT_CONFIG : NULL;
+	return said.config != NULL ? said.config : access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
 }
 
 static PGresult *run(PGconn *pg, const struct stmt *stmt, const char *const *args)
@@ -237,7 +238,7 @@ static int apply(PGconn *pg, int version)
 
 static int upgrade_within(PGconn *pg, bool init)
 {
-	int found;
+	int found, version;
 
 	if (run_simple(pg, &sql_ctl_schema_begin, NULL) < 0 || (found = ask_number(pg, &sql_ctl_schema_found)) < 0)
 		return -1;
@@ -247,7 +248,12 @@ static int upgrade_within(PGconn *pg, bool init)
 	}
 	if (!found && run_simple(pg, &sql_ctl_schema_create, NULL) < 0)
 		return -1;
-	return apply(pg, found ? ask_number(pg, &sql_ctl_schema_version) : 0);
+	version = found ? ask_number(pg, &sql_ctl_schema_version) : 0;
+	if (version > DB_SCHEMA_VERSION) {
+		fprintf(stderr, "exedractl: the database has schema version %d, this program is for %d; use the newer release's exedractl.\n", version, DB_SCHEMA_VERSION);
+		return -1;
+	}
+	return apply(pg, version);
 }
 
 static int upgrade(PGconn *pg, bool init)

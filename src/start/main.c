@@ -18,6 +18,7 @@
 #include "core/worker_id.h"
 #include "llm/slots.h"
 #include "start/master.h"
+#include "start/setup.h"
 #include "start/socket.h"
 #include "store/pool.h"
 #include "store/secret.h"
@@ -81,9 +82,9 @@ static int run_cgi(const struct config *config)
 	return 0;
 }
 
-static int run_pool(struct config *config, const char *path)
+static int run_pool(struct config *config, const char *path, bool verbose)
 {
-	char problem[300];
+	char problem[300], *own = NULL;
 	int fd, status;
 
 	if (socket_given(STDIN_FILENO)) {
@@ -95,6 +96,7 @@ static int run_pool(struct config *config, const char *path)
 			log_event(LOG_ERROR, NULL, "listen", "problem=\"%s\"", problem);
 			return 1;
 		}
+		own = strdup(config->listen); /* the master may read a new configuration */
 	}
 	FCGX_Init();
 	signal(SIGPIPE, SIG_IGN);
@@ -103,23 +105,15 @@ static int run_pool(struct config *config, const char *path)
 	/* Large pieces go back to the system at once; by default the threshold grows to 32 MiB with the first one freed. */
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	mallopt(M_TRIM_THRESHOLD, 256 << 10);
-	if (fd == STDIN_FILENO)
-		return master_run(config, path, fd);
-	{
-		char *listen = strdup(config->listen); /* the master may read a new configuration */
-
-		status = master_run(config, path, fd);
-		if (listen != NULL)
-			socket_remove(listen);
-		free(listen);
-	}
+	status = master_run(config, path, fd, own, verbose);
+	free(own);
 	return status;
 }
 
 static int check_config(struct config *config)
 {
 	char problem[300];
-	int good = socket_check(config->listen, problem, sizeof(problem)) == 0;
+	int good = setup_check(config, problem, sizeof(problem)) == 0 && socket_check(config->listen, problem, sizeof(problem)) == 0;
 
 	if (good)
 		puts("The configuration is good.");
@@ -144,7 +138,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"listen", required_argument, NULL, 'l'}, {"routes", no_argument, NULL, 'r'},
 		{"settings", no_argument, NULL, 's'}, {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
-	const char *path = access(DEFAULT_CONFIG, R_OK) == 0 ? DEFAULT_CONFIG : NULL;
+	const char *path = access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
 	struct config *config;
 	char problem[700];
 	bool check = false, verbose = false;
@@ -190,6 +184,10 @@ int main(int argc, char **argv)
 	}
 	if (check)
 		return check_config(config);
+	if (setup_check(config, problem, sizeof(problem)) < 0) {
+		fprintf(stderr, "exedra: %s\n", problem);
+		return 1;
+	}
 	log_threshold(verbose ? LOG_DEBUG : (enum log_level)config->log_level);
 	if (secret_open() < 0 || http_start() < 0) {
 		fputs("exedra: libsodium or libcurl does not work here.\n", stderr);
@@ -199,7 +197,7 @@ int main(int argc, char **argv)
 		log_event(LOG_WARNING, NULL, "secret", "problem=\"%s\"", problem);
 	raise_descriptors();
 	if (getenv("REQUEST_METHOD") == NULL || getenv("GATEWAY_INTERFACE") == NULL || socket_given(STDIN_FILENO))
-		return run_pool(config, path);
+		return run_pool(config, path, verbose);
 	status = run_cgi(config);
 	config_free(config);
 	return status;

@@ -14,7 +14,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/worker_id.h"
+#include "start/setup.h"
+#include "start/socket.h"
 #include "start/worker.h"
+#include "store/secret.h"
 
 enum {
 	MAX_WORKERS = 1024,    /* of all generations at once */
@@ -33,6 +36,8 @@ struct child {
 static struct {
 	struct config *config;
 	const char *path;
+	const char *remove; /* the socket's path, to be taken away at the end; NULL: not ours */
+	bool verbose;       /* -v: whatever the configuration says */
 	int listen_fd;
 	sigset_t signals, before;
 	struct child children[MAX_WORKERS];
@@ -172,6 +177,10 @@ static void reload(void)
 	char problem[700];
 	struct config *fresh = config_read(master.path, problem, sizeof(problem));
 
+	if (fresh != NULL && setup_check(fresh, problem, sizeof(problem)) < 0) {
+		config_free(fresh);
+		fresh = NULL;
+	}
 	if (fresh == NULL) {
 		log_event(LOG_ERROR, NULL, "reload_refused", "problem=\"%s\"", problem);
 		return;
@@ -179,10 +188,26 @@ static void reload(void)
 	tell(SIGTERM, true);
 	config_free(master.config);
 	master.config = fresh;
-	log_threshold((enum log_level)fresh->log_level);
+	if (!master.verbose)
+		log_threshold((enum log_level)fresh->log_level);
+	if (secret_load_key(fresh->secret_file, problem, sizeof(problem)) < 0)
+		log_event(LOG_WARNING, NULL, "secret", "problem=\"%s\"", problem);
 	master.start_ms = 0;
 	start_missing();
 	log_event(LOG_INFO, NULL, "reloaded", "workers=%d", fresh->processes);
+}
+
+/* New connections are refused at once, rather than held until the last request is done. */
+static void end_pool(void)
+{
+	if (!master.ending) {
+		log_event(LOG_INFO, NULL, "ending", "drain=%d", master.config->drain_s);
+		if (master.remove != NULL)
+			socket_remove(master.remove);
+		close(master.listen_fd);
+	}
+	master.ending = true;
+	tell(SIGTERM, true);
 }
 
 /* Wait for a signal, or until a worker may be started again. */
@@ -199,22 +224,25 @@ static int next_signal(void)
 	return sigtimedwait(&master.signals, NULL, &wait);
 }
 
-/* Two pools on one machine serve different sockets. */
-static void name_node(const struct config *config)
+/* Two pools on one machine serve different sockets: host and address name this one. */
+static void name_node(void)
 {
-	char host[100] = "localhost";
+	char host[64] = "localhost", address[120];
 
 	gethostname(host, sizeof(host) - 1);
-	snprintf(master.node, sizeof(master.node), "%s:%.80s", host, config->listen == NULL ? "stdin" : config->listen);
+	socket_name(master.listen_fd, address, sizeof(address));
+	snprintf(master.node, sizeof(master.node), "%s:%s", host, address);
 }
 
-int master_run(struct config *config, const char *path, int listen_fd)
+int master_run(struct config *config, const char *path, int listen_fd, const char *remove, bool verbose)
 {
+	master.remove = remove;
+	master.verbose = verbose;
 	master.config = config;
 	master.path = path;
 	master.listen_fd = listen_fd;
 	master.born_ms = clock_ms();
-	name_node(config);
+	name_node();
 	sigemptyset(&master.signals);
 	sigaddset(&master.signals, SIGTERM);
 	sigaddset(&master.signals, SIGINT);
@@ -222,15 +250,12 @@ int master_run(struct config *config, const char *path, int listen_fd)
 	sigaddset(&master.signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &master.signals, &master.before);
 	start_missing();
-	log_event(LOG_INFO, NULL, "ready", "listen=%s workers=%d threads=%d", config->listen, config->processes, config->threads);
+	log_event(LOG_INFO, NULL, "ready", "listen=%s workers=%d threads=%d", strchr(master.node, ':') + 1, config->processes, config->threads);
 	while (!master.ending || count_children(true) > 0) {
 		switch (next_signal()) {
 		case SIGTERM:
 		case SIGINT:
-			if (!master.ending)
-				log_event(LOG_INFO, NULL, "ending", "drain=%d", master.config->drain_s);
-			master.ending = true;
-			tell(SIGTERM, true);
+			end_pool();
 			break;
 		case SIGHUP:
 			if (!master.ending)

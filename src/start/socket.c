@@ -22,6 +22,31 @@ bool socket_given(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening;
 }
 
+void socket_name(int fd, char *text, size_t room)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_un un;
+		struct sockaddr_storage room;
+	} address = {.any.sa_family = AF_UNSPEC};
+	socklen_t len = sizeof(address);
+	char host[64], port[16];
+	struct stat itself;
+
+	if (getsockname(fd, &address.any, &len) == 0) {
+		if (address.any.sa_family == AF_UNIX && len > sizeof(sa_family_t) && address.un.sun_path[0] != '\0') {
+			snprintf(text, room, "%s", address.un.sun_path);
+			return;
+		}
+		if (address.any.sa_family != AF_UNIX && getnameinfo(&address.any, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+			snprintf(text, room, "%s:%s", host, port);
+			return;
+		}
+	}
+	/* A socket without a name, as mod_fcgid's. */
+	snprintf(text, room, "socket-%llu", fstat(fd, &itself) == 0 ? (unsigned long long)itself.st_ino : 0ULL);
+}
+
 int socket_adopt(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);

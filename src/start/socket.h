@@ -13,6 +13,8 @@ int socket_listen(const char *address, int mode, char *problem, size_t room);
 int socket_check(const char *address, char *problem, size_t room);
 /* Has somebody put a listening socket there (spawn-fcgi, mod_fcgid, systemd)? */
 bool socket_given(int fd);
+/* The address a socket listens on, as text for logs and names. */
+void socket_name(int fd, char *text, size_t room);
 /* Make a given descriptor fit: non-blocking, not inherited. */
 int socket_adopt(int fd);
 /* Remove what socket_listen() made in the file system. */

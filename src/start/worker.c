@@ -125,6 +125,8 @@ static bool leave_lead(bool connected)
 
 	pthread_mutex_lock(&worker.lock);
 	worker.led = false;
+	if (worker.draining)
+		pthread_cond_signal(&worker.ended);
 	if (connected) {
 		place = worker.n_busy < worker.config->threads;
 		worker.n_busy += place;
@@ -251,6 +253,14 @@ static int drain(int seconds)
 	if (write(worker.wake_fd, &one, sizeof(one)) < 0)
 		log_event(LOG_ERROR, NULL, "drain", "error=\"%s\"", strerror(errno));
 	pthread_cond_broadcast(&worker.lead);
+	/* Nobody accepts here any more: when the last process has closed the socket, new connections are refused. */
+	while (worker.led)
+		if (pthread_cond_timedwait(&worker.ended, &worker.lock, &until) == ETIMEDOUT)
+			break;
+	if (!worker.led && worker.listen_fd >= 0) {
+		close(worker.listen_fd);
+		worker.listen_fd = -1;
+	}
 	while (worker.n_threads > 0)
 		if (pthread_cond_timedwait(&worker.ended, &worker.lock, &until) == ETIMEDOUT)
 			break;

@@ -76,7 +76,7 @@ static int read_attachments(struct talk *talk)
 		if (read_attachment(talk, json_object_array_get_idx(list, i), &images[i]) < 0)
 			return -1;
 	talk->chat.images = images;
-	talk->chat.attachments = json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN);
+	talk->chat.attachments = json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	return 0;
 }
 

@@ -127,7 +127,8 @@ sub chat {
 # The same as a stream: { status, headers, whole, events }.
 sub stream {
     my ($server, $key, $slug, $body) = @_;
-    my $stream = http_stream($server, POST => "/v1/workspace/$slug/stream-chat", key => $key, json => ref $body ? $body : { message => $body });
+    my $stream = http_stream($server, POST => "/v1/workspace/$slug/stream-chat", key => $key,
+        json => ref $body ? $body : { message => $body });
     my @raw = $stream->events;
     return { status => $stream->{status}, headers => $stream->{headers}, whole => $stream->{whole}, raw => \@raw,
         comments => $stream->{comments}, events => [map { $_->{json} } @raw] };
@@ -143,7 +144,8 @@ sub text_of {
 # A digest of every row of every table: equal before and after means that nothing was written.
 sub fingerprint {
     my ($db) = @_;
-    return psql($db, q{SELECT format('SELECT %L, count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM exedra.%I t', relname, relname)
+    return psql($db, q{SELECT format('SELECT %L, count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM exedra.%I t',
+        relname, relname)
         FROM pg_class WHERE relnamespace = 'exedra'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname \gexec});
 }
 

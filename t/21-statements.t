@@ -1,0 +1,183 @@
+# Every statement under sql/ is good on a fresh database, and fast on a full one: with 10,000 tenants, as the workers' role
+# under row-level security, none reads a tenant table but by an index that leads with the tenant, neither with a plan of its
+# own nor with a generic one, and none of the functions and triggers behind it does.  A new statement needs parameters below.
+use lib 't/lib';
+use Exedra::Test;
+
+my $tenants = 10_000;
+my $db = database();
+
+# sql/<noun>/<verb>.sql as "noun/verb" => text, without what is not a statement of the program.
+my %statement;
+for my $file (glob 'sql/*/*.sql') {
+    my ($name) = $file =~ m{^sql/(.*)\.sql$};
+    (my $text = slurp($file)) =~ s/;\s*$//;
+    $statement{$name} = $text if $name !~ m{^(?:schema|function)/};
+}
+
+# What each is called with; WORDS stand for the caller's own things.
+my %parameters = (
+    'session/check' => [['1']],
+    'session/enter' => [['HASH', 10, 'false', 1, 'NULL'], ['HASH', 10, 'true', 1, "'tTENANT'"]],
+    'session/resume' => [['TENANT', 'CHAT', 'TICKET']],
+    'session/start' => [["'30s'"]],
+    'workspace/find' => [["'SLUG'", 'NULL'], ["'SLUG'", "'THREAD'"]], 'workspace/show' => [["'SLUG'"]], 'workspace/list' => [[]],
+    'workspace/delete' => [["'SLUG'"]],
+    'workspace/create' => [["'New'", "'new'", q('{"top_n":5}'), "'A prompt'"], ["'Taken'", "'SLUG'", "'{}'", "'A prompt'"]],
+    'workspace/update' => [["'SLUG'", q('{"name":"Other","top_n":5}')]],
+    'workspace_document/add_to' => [['DOCUMENT', "'{SLUG,none}'"]],
+    'workspace_document/change' => [["'SLUG'", "'{custom-documents/NAME}'", "'{}'"], ["'SLUG'", "'{}'", "'{custom-documents/NAME,x/y}'"]],
+    'workspace_document/show' => [["'SLUG'"]],
+    'document/begin' => [['gen_random_uuid()', "'custom-documents'", "'new.json'", ("'text'") x 7, 10, 20]],
+    'document/write' => [['VERSION', 100, "'{one,two}'"]],
+    'document/publish' => [['DOCUMENT', 'VERSION', 2]],
+    'document/abandon' => [['DOCUMENT']],
+    'document/show' => [["'NAME'"], ["'none.json'"]],
+    'document/tree' => [[]],
+    'document/folder' => [["'custom-documents'", 0, 100], ["'custom-documents'", 0, 'NULL']],
+    'chunk/search' => [['WORKSPACE', "'what is word7 of chunk5'", 4]],
+    'chunk/write' => [['VERSION', 100, "'{one passage,another}'", "'{one passage,another}'", "'simple'"]],
+    'chat/open' => [["'SLUG'", "'Why?'", 'NULL', 'NULL', "'[]'", "'api'", 'gen_random_uuid()', "'w1'", 'NULL', 'NULL', 'true'],
+        ["'SLUG'", "'Why?'", "'query'", "'s1'", "'[]'", "'api'", 'gen_random_uuid()', "'w1'", 'NULL', 'TENANT', 'true'],
+        ["'SLUG'", "'Why?'", 'NULL', 'NULL', "'[]'", "'api'", 'gen_random_uuid()', "'w1'", "'THREAD'", 'NULL', 'true']],
+    'chat/open_free' => [["'Why?'", "'[]'", "'openai'", 'gen_random_uuid()', "'w1'"]],
+    'chat/backfill' => [['CHAT', 20, 8]],
+    'chat/checkpoint' => [['CHAT', "'Some text'"]],
+    'chat/close' => [['TENANT', 'CHAT', 'TICKET', "'done'", 'true', "'Some text'", "'[]'", "'{}'", 'NULL', "'quote'", "'quote'", 5,
+    6, 'true']],
+    'chat/list' => [["'SLUG'", 'NULL', 100, 'false'], ["'SLUG'", 'NULL', 100, 'true'], ["'SLUG'", "'s1'", 100, 'true']],
+    'chat/reset' => [["'SLUG'", 'NULL', 'NULL', 'NULL'], ["'SLUG'", "'s1'", 'NULL', 'TENANT'], ["'SLUG'", 'NULL', "'THREAD'", 'NULL']],
+    'chat/stopped' => [["'{TENANT}'", "'{CHAT}'", "array[encode(HASH, 'hex')]"]],
+    'chat/fail_worker' => [["'{w1}'", "'none'", 60000]],        # for all tenants, one by one: see below
+    'model/list' => [["'quote'"]], 'model/show' => [["'quote'", "'SLUG'"]],
+    'thread/create' => [["'SLUG'", "'New'", "'new'", 'NULL'], ["'SLUG'", "'Taken'", "'THREAD'", 'TENANT']],
+    'thread/update' => [["'SLUG'", "'THREAD'", "'Other'"]], 'thread/delete' => [["'SLUG'", "'THREAD'"]],
+    'thread/chats' => [["'SLUG'", "'THREAD'"]],
+);
+
+subtest 'on a fresh database' => sub {
+    my $fresh = database();
+    for my $as (qw(owner runtime)) {
+        my @names = grep { m{^ctl/} ? $as eq 'owner' : $as eq 'runtime' } sort keys %statement;
+        my $prepare = sub { my ($name) = @_; my $text = $statement{$name}; $text =~ /^CREATE /m ? $text : 'PREPARE '
+            . $name =~ s{/}{_}r . " AS $text" };
+        my $bad = psql_error($fresh, join('', map { $prepare->($_) . ";\n" } @names), as => $as);
+        is $bad, '', @names . " statements can be prepared as the $as";
+        diag "$_: " . psql_error($fresh, $prepare->($_), as => $as) for $bad ne '' ? @names : ();
+    }
+};
+
+is_deeply [grep { !m{^ctl/} && !$parameters{$_} } sort keys %statement], [], 'this test has parameters for every statement';
+is_deeply [grep { !$statement{$_} } sort keys %parameters], [], 'and for none that is gone';
+
+# ---- a full database: two workspaces, two documents, four chunks, eight chats a tenant; tenant 1 is a big one ----
+
+psql($db, <<END);
+SET session_replication_role = replica;         -- no triggers: the rows fit together as they are
+INSERT INTO exedra.tenant (id, name) OVERRIDING SYSTEM VALUE SELECT t, 't' || t FROM generate_series(1, $tenants) t;
+INSERT INTO exedra.account (id, tenant_id, username) OVERRIDING SYSTEM VALUE SELECT t, t, 'anna' FROM generate_series(1, $tenants) t;
+INSERT INTO exedra.credential (hash, tenant_id, account_id, role) SELECT sha256(('key' || t)::bytea), t, NULL, 30 FROM generate_series(1, $tenants) t
+    UNION ALL SELECT sha256(('anna' || t)::bytea), t, t, 10 FROM generate_series(1, $tenants) t;
+INSERT INTO exedra.provider (tenant_id, name, kind, url, preferred)
+    SELECT t, 'p' || n, 'openai', 'http://x', n = 1 FROM generate_series(1, $tenants) t, generate_series(1, 2) n;
+INSERT INTO exedra.setting SELECT t, s, 'simple' FROM generate_series(1, $tenants) t, unnest('{default_prompt,language}'::text[]) s;
+CREATE TEMP TABLE things AS SELECT i, (i + 1) / 2 AS tenant FROM generate_series(1, 2 * $tenants) i
+    UNION ALL SELECT i, 1 FROM generate_series(2 * $tenants + 1, 2 * $tenants + 1500) i;
+INSERT INTO exedra.workspace (id, tenant_id, name, slug) OVERRIDING SYSTEM VALUE SELECT i, tenant, 'W', 'w' || i FROM things;
+INSERT INTO exedra.workspace_account SELECT tenant, i, tenant FROM things WHERE i % 2 = 1;
+INSERT INTO exedra.thread (tenant_id, workspace_id, account_id, slug) SELECT tenant, i, tenant, 't' || i FROM things;
+INSERT INTO exedra.document (id, tenant_id, uuid, folder, name, version_id, title, url, author, description, source, chunk_source,
+    published, word_count, token_estimate) OVERRIDING SYSTEM VALUE
+    SELECT i, tenant, gen_random_uuid(), 'custom-documents', 'd' || i || '.json', i, 'T', 'u', 'a', 'd', 's', 'c', 'p', 1, 1 FROM things;
+INSERT INTO exedra.document_version (id, tenant_id, document_id, n_chunks) OVERRIDING SYSTEM VALUE SELECT i, tenant, i, 2 FROM things;
+INSERT INTO exedra.document_text SELECT tenant, i, 0, 'The whole text.' FROM things;
+INSERT INTO exedra.chunk (tenant_id, version_id, no, text, words, length)
+    SELECT tenant, i, no, 'chunk', to_tsvector('simple', 'chunk' || no || ' word' || i % 10), 2 FROM things, generate_series(0, 1) no;
+INSERT INTO exedra.workspace_document (tenant_id, workspace_id, document_id) SELECT tenant, CASE WHEN tenant = 1 THEN 1 ELSE i END, i FROM things;
+INSERT INTO exedra.chat (id, tenant_id, workspace_id, account_id, api_session_id, origin, state, mode, prompt, answer) OVERRIDING SYSTEM VALUE
+    SELECT 8 * i + n, tenant, CASE WHEN tenant = 1 THEN 1 ELSE i END, CASE WHEN n % 2 = 0 THEN tenant END, CASE WHEN n > 1 THEN 's1' END, 'api',
+    CASE n WHEN 1 THEN 'open' ELSE 'done' END, 'chat', 'Why?', 'Therefore.' FROM things, generate_series(0, 3) n;
+INSERT INTO exedra.open_chat (tenant_id, chat_id, ticket, worker)
+    SELECT tenant_id, id, md5(id::text)::uuid, 'w1' FROM exedra.chat WHERE state = 'open';
+INSERT INTO exedra.usage (tenant_id, chat_id, provider, model, prompt_tokens, completion_tokens, estimated)
+    SELECT tenant, 8 * i + n, 'p', 'm', 1, 1, true FROM things, generate_series(0, 3) n;
+SELECT setval(pg_get_serial_sequence('exedra.' || t, 'id'), 10000000) FROM unnest('{workspace,document,document_version,chat}'::text[]) t;
+VACUUM ANALYZE;
+END
+
+# ---- plans ----
+
+my %sequential = map { $_ => 1 } qw(account chat chunk credential document document_text document_version open_chat provider setting tenant
+    thread usage workspace workspace_account workspace_document);
+
+# What is wrong with a plan: "Seq Scan of chat" and the like.
+sub faults {
+    my ($node) = @_;
+    my @faults = map { faults($_) } @{ $node->{Plans} // [] };
+    my $table = $node->{'Relation Name'} // ($node->{'Node Type'} eq 'Bitmap Index Scan' ? $node->{'Index Name'} : undef);
+    return @faults if !defined $table || $node->{'Node Type'} !~ /Scan$/ || $node->{'Node Type'} eq 'Bitmap Heap Scan';
+    return @faults if $node->{'Relation Name'} && !$sequential{$table};
+    my $condition = $node->{'Index Cond'} // '';
+    return (@faults, "$node->{'Node Type'} of $table by '$condition'")
+        if $node->{'Node Type'} !~ /Index/ || $condition !~ /\b(?:tenant_id|hash)\b/ && $table !~ /^(?:tenant|pg_)/;
+    return @faults;
+}
+
+# The callers, and the things that are theirs.
+sub caller_of {
+    my ($tenant, $key) = @_;
+    my $thing = 2 * $tenant - 1;
+    return { TENANT => $tenant, HASH => "sha256('$key$tenant'::bytea)", WORKSPACE => $thing, SLUG => "w$thing",
+        THREAD => "t$thing", DOCUMENT => $thing,
+        VERSION => $thing, NAME => "d$thing.json", CHAT => 8 * $thing + 1, TICKET => "'"
+        . ($tenant == 1 ? md5(9) : md5(8 * $thing + 1)) . "'::uuid" };
+}
+
+sub md5 { return psql($db, "SELECT md5('$_[0]')") }
+
+# SQL that explains one call in both ways as PostgreSQL would choose by itself, then runs it three times in a session as the
+# program sets it up, counting the sequential scans that are really made.
+sub examine {
+    my ($name, $caller, $values) = @_;
+    my $call = 's' . (@$values ? '(' . join(', ', @$values) . ')' : '');
+    $call =~ s/\b([A-Z]{3,})\b/$caller->{$1} \/\/ $1/ge;
+    $call =~ s/'tTENANT'/'t$caller->{TENANT}'/;
+    my $count = "SELECT coalesce(string_agg(relname || ' ' || seq_scan, ',' ORDER BY relname), '') FROM pg_stat_xact_user_tables
+        WHERE schemaname = 'exedra' AND relname <> 'schema_version' AND seq_scan > 0;";
+    my $session = 'DISCARD PLANS; PREPARE start AS ' . $statement{'session/start'} . "; EXECUTE start('30s'); DEALLOCATE start;";
+    my $run = "SAVEPOINT before;\n\\echo \@run\nEXPLAIN (ANALYZE, FORMAT JSON) EXECUTE $call;\nROLLBACK TO before;\n";
+    return "\\echo \@call\nPREPARE s AS $statement{$name};\nBEGIN;\n\\o /dev/null\nSELECT exedra.enter($caller->{HASH}, 10, false, 1, NULL);\n\\o\n"
+        . join('', map { "SET LOCAL plan_cache_mode = force_${_}_plan;\n\\echo \@plan $_\nEXPLAIN (FORMAT JSON) EXECUTE $call;\n" }
+            qw(custom generic))
+        . "\\o /dev/null\n$session\n\\o\n\\echo \@scans\n$count\n$run$run$run\\echo \@scans\n$count\n\\echo .\nROLLBACK;\nDEALLOCATE s;\n";
+}
+
+# What goes through all tenants: it may read their names in one go, and take some milliseconds.
+my %for_all = ('chat/fail_worker' => 2000);
+
+# Who calls; how many milliseconds a call may take; which statements are for this caller.
+my @callers = (['one of 10,000', caller_of(5000, 'key'), 5, qr/./], ['a big tenant', caller_of(1, 'key'), 100, qr{^(?!chat/fail_worker)}],
+    ['an account with the role default', caller_of(5000, 'anna'), 5,
+    qr{^(?:session/|chat/(?!fail_worker)|chunk/search|workspace/(?:find|list|show)|thread/|model/)}]);
+for (@callers) {
+    my ($who, $caller, $limit_ms, $may) = @$_;
+    subtest $who => sub {
+        my @calls = map { my $name = $_; map { [$name, $_] } @{ $parameters{$name} } } grep { $_ =~ $may } sort keys %parameters;
+        my $out = psql($db, join('', map { examine($_->[0], $caller, $_->[1]) } @calls), as => 'runtime');
+        my (undef, @results) = split /^\@call\n/m, $out;
+        for my $call (@calls) {
+            my %got;
+            (undef, my @parts) = split /^\@(.*)\n/m, shift @results;
+            while (my ($what, $text) = splice @parts, 0, 2) { push @{ $got{$what} }, $text }
+            my @wrong = map { my $how = $_; map { "$how plan: $_" } faults(json_value($got{"plan $how"}[0])->[0]{Plan}) } qw(custom generic);
+            my ($before, $after) = map { /(.*)/ } @{ $got{scans} };
+            $after =~ s/^tenant \d+$// if $for_all{$call->[0]};
+            push @wrong, "sequential scans: '$before' before it ran, '$after' after" if $before ne $after;
+            my ($best) = sort { $a <=> $b } map { json_value($_)->[0]{'Execution Time'} } @{ $got{run} };
+            push @wrong, "$best ms" if $best > ($for_all{$call->[0]} // $limit_ms);
+            is_deeply \@wrong, [], "$call->[0] (" . join(', ', @{ $call->[1] }) . ')';
+        }
+    };
+}
+
+done_testing;
