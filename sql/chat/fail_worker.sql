@@ -1,3 +1,3 @@
--- End the open chats of workers that are gone.  $1 text[]: their names; $2 text: this node, or NULL; $3 bigint: with a node,
--- every chat of its workers opened more than so many milliseconds ago.  Returns how many.  Run without a tenant.
-SELECT exedra.fail_chats($1::text[], $2::text, $3::bigint) AS n;
+-- End the open chats of a worker that is gone ($1 text: its name), or of all pools of a node ($2 text) but one ($3 text);
+-- the others NULL.  Returns how many.  Run without a tenant.
+SELECT exedra.fail_chats($1::text, $2::text, $3::text) AS n;

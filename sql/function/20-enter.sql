@@ -80,7 +80,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.stopped(bigint[], bigint[], text[]) IS 'Which of some open chats are to end, because their key, account, tenant or row is gone or shut; asked once a second by processes with open streams.';
 
-CREATE OR REPLACE FUNCTION exedra.fail_chats(workers text[], node text, older_ms bigint) RETURNS bigint
+CREATE OR REPLACE FUNCTION exedra.fail_chats(worker text, node text, pool text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one bigint;
@@ -92,8 +92,8 @@ BEGIN
         WITH gone AS (
             DELETE FROM exedra.open_chat o
              WHERE o.tenant_id = one
-               AND (o.worker = ANY (workers)
-                    OR (starts_with(o.worker, node || '/') AND o.opened_at < now() - older_ms * interval '1 millisecond'))
+               AND (o.worker = fail_chats.worker
+                    OR (starts_with(o.worker, node || '/') AND NOT starts_with(o.worker, pool || '/')))
             RETURNING o.chat_id
         )
         UPDATE exedra.chat c
@@ -104,4 +104,4 @@ BEGIN
     END LOOP;
     RETURN total;
 END $$;
-COMMENT ON FUNCTION exedra.fail_chats(text[], text, bigint) IS 'End the open chats of dead workers: with what had come as stopped, else as failed.';
+COMMENT ON FUNCTION exedra.fail_chats(text, text, text) IS 'End the open chats of a dead worker, or of all pools of a node but one: with what had come as stopped, else as failed.';

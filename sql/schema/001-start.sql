@@ -298,7 +298,7 @@ CREATE TABLE exedra.open_chat (
 );
 COMMENT ON TABLE exedra.open_chat IS 'The chats that a model is answering now; a chat''s row here goes with its closing.';
 COMMENT ON COLUMN exedra.open_chat.ticket IS 'Proof with which the worker that opened the chat closes it, when the key may be gone.';
-COMMENT ON COLUMN exedra.open_chat.worker IS 'Which worker process answers, as node/uuid: its open chats end when it dies.';
+COMMENT ON COLUMN exedra.open_chat.worker IS 'Which worker process answers, as node/pool/uuid: its open chats end when it dies.';
 
 CREATE TABLE exedra.usage (
     tenant_id          bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,

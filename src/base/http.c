@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,9 @@ static struct {
 	int n_idle;
 } lines = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* Guards task->waits: who wakes a thread must find it in its call. */
+static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
+
 /* One call under way. */
 struct exchange {
 	struct http_call *call;
@@ -45,13 +49,19 @@ struct exchange {
 	int64_t signal_ms;      /* when to call silence() */
 	int64_t looked_ms;      /* when the client was last looked after */
 	struct task *task;
+	int since_enough;       /* calls of on_progress() since call->enough */
 	bool stopped;           /* a callback of the caller's said so */
 	bool ended;             /* we ended it; call->end says why */
 	CURL *easy;
 };
 
+static void on_wake(int);
+
 int http_start(void)
 {
+	const struct sigaction wake = {.sa_handler = on_wake}; /* without SA_RESTART */
+
+	sigaction(SIGUSR2, &wake, NULL);
 	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -1;
 }
 
@@ -229,6 +239,10 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	long code = 0;
 
 	(void)a, (void)b, (void)c, (void)d;
+	/* The caller has all it wants.  Called once in the turn that brought it, whether or not that was the end of the body; a
+	 * second time only when it was not: then the end is not waited for. */
+	if (call->enough && exchange->since_enough++ > 0)
+		return end_now(exchange, HTTP_DONE_EARLY);
 	if (__atomic_load_n(&exchange->task->stop, __ATOMIC_ACQUIRE))
 		return end_now(exchange, HTTP_TASK_STOPPED);
 	if (client_gone(exchange, now))
@@ -258,6 +272,7 @@ static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "exedra");
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, ""); /* what comes compressed unasked is decoded, not passed on */
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
@@ -305,9 +320,27 @@ static void free_headers(void *headers)
 	curl_slist_free_all(headers);
 }
 
+/* A signal that does nothing ends the wait of libcurl, which then calls back. */
+static void on_wake(int signal)
+{
+	(void)signal;
+}
+
+static void set_waiting(struct task *task, bool waits)
+{
+	pthread_mutex_lock(&waiting_lock);
+	task->waits = waits;
+	task->thread = pthread_self();
+	pthread_mutex_unlock(&waiting_lock);
+}
+
 void http_stop_task(struct task *task, enum stop why)
 {
 	__atomic_store_n(&task->stop, (int)why, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&waiting_lock);
+	if (task->waits)
+		pthread_kill(task->thread, SIGUSR2);
+	pthread_mutex_unlock(&waiting_lock);
 }
 
 void http_run(struct task *task, struct http_call *call)
@@ -321,7 +354,7 @@ void http_run(struct task *task, struct http_call *call)
 
 	call->status = call->retry_after_s = 0;
 	call->type[0] = '\0';
-	call->any_data = false;
+	call->any_data = call->enough = false;
 	if (line == NULL)
 		arena_exhausted(task->arena);
 	for (i = 0; call->headers[i] != NULL; i++, headers = more)
@@ -332,7 +365,9 @@ void http_run(struct task *task, struct http_call *call)
 	exchange.easy = line->easy;
 	exchange.task = task;
 	set_up(line->easy, &exchange, headers);
+	set_waiting(task, true);
 	result = curl_easy_perform(line->easy);
+	set_waiting(task, false);
 	if (!exchange.ended)
 		call->end = end_of(result, &exchange);
 	curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);

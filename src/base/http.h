@@ -11,6 +11,7 @@
 /* How a call ended. */
 enum http_end {
 	HTTP_DONE,           /* the whole answer has come */
+	HTTP_DONE_EARLY,     /* the caller had enough, and the body had not ended */
 	HTTP_STOPPED,        /* a callback said stop */
 	HTTP_CLIENT_GONE,    /* nobody waits for it any more */
 	HTTP_UNREACHABLE,    /* no connection, no name, no TLS */
@@ -30,6 +31,9 @@ struct http_call {
 	int connect_timeout_s, first_timeout_s, idle_timeout_s;
 	const char *allowed;        /* not NULL: the address is somebody's word; only public ones, and these (outbound.h) */
 	int silence_s;              /* call `silence` after so many quiet seconds, again and again */
+
+	bool fresh;                 /* on a new connection */
+	bool enough;                /* set by `data`: nothing more is wanted; the call ends well at once */
 
 	/* Each returns 0 to go on and -1 to stop.  `data` may be called many times; `silence` and `gone` may be NULL. */
 	int (*data)(void *arg, const char *bytes, size_t len);

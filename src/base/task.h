@@ -4,6 +4,7 @@
 #ifndef EXEDRA_TASK_H
 #define EXEDRA_TASK_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -61,6 +62,8 @@ struct task {
 	int gone_fd;    /* readable or hung up when nobody waits for the answer any more; -1 = cannot tell */
 	int db_patience_ms; /* how long the database may take; 0 = db.timeout */
 	void *held;     /* a database connection in use, for store/pool.c only */
+	pthread_t thread; /* with `waits`, for base/http.c only */
+	bool waits;       /* a call to another server is under way in it */
 	int stop;       /* enum stop, set by http_stop_task(): the work is to end now */
 };
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "core/prompt.h"
 #include "core/retrieve.h"
+#include "core/settle.h"
 #include "core/watch.h"
 #include "core/worker_id.h"
 #include "store/db.h"
@@ -341,6 +342,16 @@ static void list_sources(struct chat *chat)
 	chat->sources = out->at;
 }
 
+/* The client is told that the chat has failed; what came is stored as soon as the database is there again. */
+static void give_up(const char **args, bool include)
+{
+	if (strcmp(args[3], "done") == 0) {
+		args[3] = include ? "stopped" : "failed";
+		args[8] = "database_unavailable";
+	}
+	settle_later(args, 14);
+}
+
 /* Store and charge in one transaction, again and again while the database is away: an answer that has come is not
  * thrown away for a restart of PostgreSQL. */
 static int store(struct chat *chat, const char *state, bool include, bool charge, bool estimated, const char *reason)
@@ -360,13 +371,18 @@ static int store(struct chat *chat, const char *state, bool include, bool charge
 	while (db_rows(task, &sql_chat_close, args, 14) == NULL) {
 		if (tried && strcmp(task->failure.code, "chat_gone") == 0)
 			break; /* the commit whose outcome we lost did happen: the chat is closed */
-		if (task->failure.status != 503 || clock_ms() > deadline_ms)
+		if (task->failure.status != 503)
 			return -1;
+		if (clock_ms() > deadline_ms) {
+			give_up(args, include);
+			return -1;
+		}
 		tried = true;
 		fail_clear(task);
 		nanosleep(&pause, NULL);
 	}
 	fail_clear(task);
+	chat->stored = true;
 	return 0;
 }
 

@@ -73,6 +73,7 @@ struct chat {
 	bool thinking;                /* the answer is inside <think> */
 	struct str *tool_calls;       /* the model's calls, pieces of arrays; NULL: none came */
 	enum chat_end end;
+	bool stored;                  /* the outcome stands in the database */
 	bool refused_early;           /* the workspace has no passage at all */
 	const char *sources;          /* JSON array */
 	const char *metrics;          /* JSON object */

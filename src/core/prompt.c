@@ -143,11 +143,22 @@ static int64_t cost_of(const struct llm_message *message)
 	return prompt_estimate(message->raw != NULL && message->images == NULL ? strlen(message->raw) : strlen(message->content));
 }
 
-/* The newest of the caller's own messages that fit.  What is left must begin with a question: the answer to a call of a
- * tool makes no sense without the call. */
-static int add_given(const struct chat *chat, struct llm_message *messages, int64_t *room)
+/* Where the question begins in the caller's own messages: with the last user's; calls of tools and their results behind it
+ * belong to it. */
+static int question_at(const struct chat *chat)
 {
-	int first = chat->n_given - 1, last = chat->n_given - 1;
+	int at = chat->n_given - 1;
+
+	while (at > 0 && strcmp(chat->given[at].role, "user") != 0)
+		at--;
+	return at;
+}
+
+/* The newest of the caller's own messages before `last` that fit.  What is left must begin with a user's: the answer to a
+ * call of a tool makes no sense without the call. */
+static int add_given(const struct chat *chat, int last, struct llm_message *messages, int64_t *room)
+{
+	int first = last;
 
 	while (first > 0 && cost_of(&chat->given[first - 1]) <= *room)
 		*room -= cost_of(&chat->given[--first]);
@@ -175,33 +186,53 @@ static void add_passages(const struct chat *chat, struct str *system, int64_t *r
 
 static int too_long(const struct chat *chat, const char *field, const char *what)
 {
-	return fail_field(chat->task, 400, "context_length_exceeded", field, "%s longer than the model's context window of %d tokens allows.",
-		what, chat->setup.context_tokens);
+	return fail_field(chat->task, 400, "context_length_exceeded", chat->given != NULL ? "messages" : field,
+		"%s longer than the model's context window of %d tokens allows.", what, chat->setup.context_tokens);
+}
+
+/* The question, which is never cut: one message, or the caller's last ones. */
+static int put_question(const struct chat *chat, struct llm_message *messages)
+{
+	int at, n;
+
+	if (chat->given == NULL) {
+		messages[0] = (struct llm_message){.role = "user", .content = chat->message, .images = chat->images};
+		return 1;
+	}
+	at = question_at(chat);
+	n = chat->n_given - at;
+	memcpy(messages, chat->given + at, (size_t)n * sizeof(*messages));
+	return n;
 }
 
 int prompt_assemble(struct chat *chat)
 {
-	int window = chat->setup.context_tokens, n;
+	struct arena *arena = chat->task->arena;
+	int window = chat->setup.context_tokens, n_question, n, i;
 	int64_t room = window - (window / ANSWER_SHARE < ANSWER_TOKENS ? window / ANSWER_SHARE : ANSWER_TOKENS);
 	struct str *system = expand(chat, chat->system != NULL ? chat->system : chat->prompt == NULL ? "" : chat->prompt);
-	struct llm_message question = {.role = "user", .content = chat->message, .images = chat->images};
 	struct json_object *history = chat->given != NULL ? NULL : read_history(chat);
 	size_t most = 2 + (chat->given != NULL ? (size_t)chat->n_given : 2 * json_object_array_length(history));
-	struct llm_message *messages = arena_get(chat->task->arena, most * sizeof(*messages));
+	struct llm_message *messages = arena_get(arena, most * sizeof(*messages)), *question = arena_get(arena, most * sizeof(*question));
 
-	if (chat->given != NULL)
-		question = chat->given[chat->n_given - 1];
-	room -= cost_of(&question);
+	n_question = put_question(chat, question);
+	for (i = 0; i < n_question; i++)
+		room -= cost_of(&question[i]);
 	if (room < 0)
 		return too_long(chat, "message", "The question alone is");
 	room -= prompt_estimate(system->len);
 	if (room < 0)
 		return too_long(chat, "openAiPrompt", "The question and the prompt are");
-	n = 1 + (chat->given != NULL ? add_given(chat, messages + 1, &room) : add_history(chat, history, messages + 1, &room));
+	n = 1;
+	if (chat->given != NULL)
+		n += add_given(chat, question_at(chat), messages + 1, &room);
+	else
+		n += add_history(chat, history, messages + 1, &room);
 	add_passages(chat, system, &room);
 	if (system->len > 0)
 		messages[0] = (struct llm_message){.role = "system", .content = system->at};
-	messages[n++] = question;
+	memcpy(messages + n, question, (size_t)n_question * sizeof(*question));
+	n += n_question;
 	chat->call.messages = system->len > 0 ? messages : messages + 1;
 	chat->call.n_messages = system->len > 0 ? n : n - 1;
 	return 0;

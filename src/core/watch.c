@@ -168,16 +168,16 @@ void watch_stop_all(void)
 	pthread_mutex_unlock(&watched.lock);
 }
 
-void watch_bury(const char *const *workers, size_t n, const char *node, int64_t older_ms)
+int watch_bury(const char *worker, const char *node, const char *pool)
 {
-	struct task task = {.gone_fd = -1, .id = "upkeep", .arena = arena_new()};
+	struct task task = {.gone_fd = -1, .id = "upkeep", .arena = arena_new(), .db_patience_ms = 5000};
 	PGresult *rows;
 
 	if (task.arena == NULL)
-		return;
-	rows = db_rows(&task, &sql_chat_fail_worker, ARGS(db_array(task.arena, workers, n), older_ms < 0 ? NULL : node,
-		older_ms < 0 ? NULL : db_int_arg(task.arena, older_ms)));
+		return -1;
+	rows = db_rows(&task, &sql_chat_fail_worker, ARGS(worker, node, pool));
 	if (rows != NULL && db_int(rows, 0, "n") > 0)
 		log_event(LOG_WARNING, NULL, "chats_ended", "n=%lld problem=\"their worker is gone\"", (long long)db_int(rows, 0, "n"));
 	arena_free(task.arena);
+	return rows == NULL ? -1 : 0;
 }

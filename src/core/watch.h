@@ -8,12 +8,12 @@
 /* Run a provider's call with the chat on the list of those that can be stopped from outside. */
 int watch_during(struct chat *, int (*complete)(struct llm_call *), struct llm_call *);
 
-/* The worker's upkeep, once a second: ask the database which open chats are to end, and end them. */
+/* Once a second: ask the database which open chats are to end, and end them. */
 void watch_tick(void);
 /* Stop all open chats: the worker's time to drain is over. */
 void watch_stop_all(void);
 
-/* End the rows of workers that are gone: those named, and all of this node's that are older than `older_ms` (< 0: none). */
-void watch_bury(const char *const *workers, size_t n, const char *node, int64_t older_ms);
+/* End the rows of a worker that is gone; or, without one, of all pools of a node but one.  -1 when the database would not. */
+int watch_bury(const char *worker, const char *node, const char *pool);
 
 #endif

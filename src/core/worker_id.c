@@ -7,12 +7,12 @@
 
 static char name[WORKER_ID_TEXT];
 
-void worker_id_new(char id[WORKER_ID_TEXT], const char *node)
+void worker_id_new(char id[WORKER_ID_TEXT], const char *parent)
 {
 	char uuid[UUID_TEXT];
 
 	secret_uuid(uuid);
-	snprintf(id, WORKER_ID_TEXT, "%.250s/%s", node, uuid);
+	snprintf(id, WORKER_ID_TEXT, "%.250s/%s", parent, uuid);
 }
 
 void worker_id_take(const char *id)

@@ -51,22 +51,17 @@ static size_t put_escape(struct str *out, const char *at, size_t len)
 /* The inside of a string up to its closing quote; how many bytes. */
 static size_t put_string(struct str *out, const char *at, size_t len)
 {
-	size_t i = 0;
+	size_t i = 0, plain;
 
 	while (i < len && at[i] != '"') {
-		uint32_t code;
-		int size;
-
 		if (at[i] == '\\') {
 			i += put_escape(out, at + i, len - i);
 			continue;
 		}
-		size = utf8_read(at + i, len - i, &code);
-		if (size == 0)
-			str_puts(out, replacement);
-		else
-			str_add(out, at + i, (size_t)size);
-		i += size == 0 ? 1 : (size_t)size;
+		for (plain = 0; i + plain < len && at[i + plain] != '"' && at[i + plain] != '\\'; plain++)
+			;
+		utf8_clean(&(struct utf8_stream){.n_held = 0}, at + i, plain, true, out);
+		i += plain;
 	}
 	return i;
 }

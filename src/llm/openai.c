@@ -18,7 +18,6 @@ enum {
 	MAX_BODY = 1 << 20,    /* bytes kept of an answer that is no stream */
 	MAX_TOOL_CALLS = 128,
 	MAX_TRIES = 3,
-	LAST_S = 1,            /* for the end of the body behind [DONE] */
 	FIRST_PAUSE_MS = 200,  /* before the second try; twice that before the third */
 	MAX_PAUSE_S = 2,       /* a provider that asks for more is not waited for */
 };
@@ -285,9 +284,7 @@ static int on_data(void *arg, const char *bytes, size_t len)
 	stop = sse_feed(&reading->sse, bytes, len);
 	if (stop == -2)
 		bad_answer(reading);
-	/* Behind [DONE] only the end of the body may come: it is waited for, shortly, so that the connection can be kept. */
-	if (reading->done)
-		reading->http->idle_timeout_s = LAST_S;
+	reading->http->enough = reading->done; /* behind [DONE] only the end of the body may come */
 	return stop != 0 ? -1 : 0;
 }
 
@@ -457,6 +454,7 @@ static int ask(struct llm_call *call, const char *body, size_t len)
 	http.arg = reading;
 	for (try = 1; try <= MAX_TRIES; try++) {
 		reading_begin(reading);
+		http.fresh = try > 1;
 		http_run(call->task, &http);
 		if (reading->streamed && http.end == HTTP_DONE)
 			sse_end(&reading->sse);

@@ -54,7 +54,7 @@ int slots_take(struct task *task, const char *url)
 	if (place >= 0)
 		return place;
 	task->failure.retry_after_s = 1;
-	return fail(task, 503, "upstream_full", "Too many calls to this model's provider are under way.");
+	return fail(task, 503, "provider_busy", "Too many calls to this model's provider are under way.");
 }
 
 void slots_give(int place)

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/worker_id.h"
+#include "start/graveyard.h"
 #include "start/setup.h"
 #include "start/socket.h"
 #include "start/worker.h"
@@ -23,7 +24,6 @@ enum {
 	MAX_WORKERS = 1024,    /* of all generations at once */
 	SOON_MS = 1000,        /* a worker that dies younger than this is replaced with back-off */
 	MAX_BACKOFF_MS = 5000,
-	MAX_DEAD = 64,
 };
 
 struct child {
@@ -45,10 +45,8 @@ static struct {
 	int64_t start_ms; /* when the next worker may be started */
 	bool ending;
 	char node[200];
-	int64_t born_ms;  /* of the pool */
-	bool swept;       /* a worker has been told to end what an earlier pool left open */
-	char dead[MAX_DEAD][WORKER_ID_TEXT]; /* workers whose open chats are still to be ended */
-	size_t n_dead;
+	char pool[WORKER_ID_TEXT];
+	bool held;        /* the node's name is ours */
 } master;
 
 static struct child *find_child(pid_t pid)
@@ -70,19 +68,6 @@ static int count_children(bool draining_too)
 	return n;
 }
 
-/* In the new process. */
-static _Noreturn void be_worker(const char *id)
-{
-	const char *dead[MAX_DEAD];
-	struct worker_birth birth = {.id = id, .node = master.node, .dead = dead, .n_dead = master.n_dead,
-		.sweep_ms = master.swept ? -1 : clock_ms() - master.born_ms};
-	size_t i;
-
-	for (i = 0; i < master.n_dead; i++)
-		dead[i] = master.dead[i];
-	exit(worker_run(master.config, master.listen_fd, &birth));
-}
-
 static void start_worker(void)
 {
 	struct child *child = find_child(0);
@@ -90,7 +75,7 @@ static void start_worker(void)
 
 	if (child == NULL)
 		return;
-	worker_id_new(child->id, master.node);
+	worker_id_new(child->id, master.pool);
 	pid = fork();
 	if (pid < 0) {
 		log_event(LOG_ERROR, NULL, "fork", "error=\"%s\"", strerror(errno));
@@ -101,8 +86,6 @@ static void start_worker(void)
 		child->pid = pid;
 		child->born_ms = clock_ms();
 		child->draining = false;
-		master.swept = true;
-		master.n_dead = 0;
 		return;
 	}
 	/* A worker must not outlive its master: nobody could end it. */
@@ -110,7 +93,7 @@ static void start_worker(void)
 	if (getppid() != parent)
 		_exit(0);
 	sigprocmask(SIG_SETMASK, &master.before, NULL);
-	be_worker(child->id);
+	exit(worker_run(master.config, master.listen_fd, child->id));
 }
 
 static void start_missing(void)
@@ -161,8 +144,8 @@ static void reap(void)
 
 		if (child == NULL)
 			continue;
-		if ((WIFSIGNALED(status) || WEXITSTATUS(status) != 0) && master.n_dead < MAX_DEAD)
-			strcpy(master.dead[master.n_dead++], child->id);
+		/* One that has come to its end has closed its chats, unless its drain was cut. */
+		graveyard_add(pid, child->id);
 		if (!child->draining) {
 			log_event(LOG_ERROR, NULL, "worker_died", "worker=%d %s=%d", (int)pid, WIFSIGNALED(status) ? "signal" : "status",
 				WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -216,9 +199,9 @@ static int next_signal(void)
 	struct timespec wait = {0};
 	int left;
 
-	if (master.ending || count_children(false) >= master.config->processes)
+	if (master.held && (master.ending || count_children(false) >= master.config->processes))
 		return sigwaitinfo(&master.signals, NULL);
-	left = clock_left_ms(master.start_ms);
+	left = count_children(false) >= master.config->processes || master.ending ? 1000 : clock_left_ms(master.start_ms);
 	wait.tv_sec = left / 1000;
 	wait.tv_nsec = (left % 1000 + 1) * 1000000L % 1000000000L;
 	return sigtimedwait(&master.signals, NULL, &wait);
@@ -234,6 +217,16 @@ static void name_node(void)
 	snprintf(master.node, sizeof(master.node), "%s:%s", host, address);
 }
 
+/* An earlier pool on this socket may still be draining.  When its last process has gone the name is free, and what it left
+ * open is nobody's. */
+static void hold_node(void)
+{
+	if (master.held || socket_hold(master.node) < 0)
+		return;
+	master.held = true;
+	graveyard_sweep(master.node, master.pool);
+}
+
 int master_run(struct config *config, const char *path, int listen_fd, const char *remove, bool verbose)
 {
 	master.remove = remove;
@@ -241,8 +234,11 @@ int master_run(struct config *config, const char *path, int listen_fd, const cha
 	master.config = config;
 	master.path = path;
 	master.listen_fd = listen_fd;
-	master.born_ms = clock_ms();
 	name_node();
+	worker_id_new(master.pool, master.node);
+	if (graveyard_open() < 0)
+		return 1;
+	hold_node();
 	sigemptyset(&master.signals);
 	sigaddset(&master.signals, SIGTERM);
 	sigaddset(&master.signals, SIGINT);
@@ -265,6 +261,7 @@ int master_run(struct config *config, const char *path, int listen_fd, const cha
 			break;
 		}
 		reap();
+		hold_node();
 		start_missing();
 	}
 	log_event(LOG_INFO, NULL, "ended", "%s", "");

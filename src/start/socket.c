@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,6 +46,23 @@ void socket_name(int fd, char *text, size_t room)
 	}
 	/* A socket without a name, as mod_fcgid's. */
 	snprintf(text, room, "socket-%llu", fstat(fd, &itself) == 0 ? (unsigned long long)itself.st_ino : 0ULL);
+}
+
+int socket_hold(const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	size_t len = strlen(name);
+
+	/* An abstract name (a NUL first) leaves nothing in the file system; it is gone with the last descriptor. */
+	if (len > sizeof(address.sun_path) - 1)
+		name += len - (sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path + 1, name, strlen(name));
+	if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))) == 0)
+		return 0; /* kept open on purpose */
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 int socket_adopt(int fd)

@@ -15,6 +15,8 @@ int socket_check(const char *address, char *problem, size_t room);
 bool socket_given(int fd);
 /* The address a socket listens on, as text for logs and names. */
 void socket_name(int fd, char *text, size_t room);
+/* Hold a name in the kernel for as long as this process and its children live.  0; -1 when somebody else holds it. */
+int socket_hold(const char *name);
 /* Make a given descriptor fit: non-blocking, not inherited. */
 int socket_adopt(int fd);
 /* Remove what socket_listen() made in the file system. */

@@ -20,9 +20,11 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/log.h"
+#include "core/settle.h"
 #include "core/watch.h"
 #include "core/worker_id.h"
 #include "llm/slots.h"
+#include "start/graveyard.h"
 #include "store/pool.h"
 #include "web/dispatch.h"
 #include "web/wire.h"
@@ -31,6 +33,7 @@ enum {
 	SPARE_THREADS = 2,        /* that stay however long they wait */
 	IDLE_S = 10,              /* after which others go */
 	LAST_S = 2,               /* for chats that are stopped at the end of the drain to be stored */
+	MAX_TURNING = 4,          /* threads beyond the limit that answer 503 */
 	BUSY_TIMEOUT_S = 1,       /* for the head of a request that is answered 503 */
 };
 
@@ -48,8 +51,11 @@ static struct {
 	pthread_cond_t lead; /* the leader's place is free, or the worker drains */
 	pthread_cond_t ended;
 	bool led, draining;
-	int n_threads, n_waiting, n_busy;
+	int n_threads, n_waiting, n_busy, n_turning;
 } worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+
+/* Where a connection goes. */
+enum place { TO_SERVE, TO_TURN, NOWHERE };
 
 static void *thread_main(void *);
 
@@ -118,31 +124,38 @@ static int accept_next(void)
 	}
 }
 
-/* Hand the lead on with a connection in hand.  True when this thread has a place to serve it. */
-static bool leave_lead(bool connected)
+/* Hand the lead on with a connection in hand: is there a place to serve it?  When there is none, a few threads say so; when
+ * those are busy too, the leader says it itself and keeps the lead. */
+static enum place leave_lead(bool connected)
 {
-	bool place = false;
+	enum place place = NOWHERE;
 
 	pthread_mutex_lock(&worker.lock);
-	worker.led = false;
+	if (connected && worker.n_busy < worker.config->threads) {
+		place = TO_SERVE;
+		worker.n_busy++;
+	} else if (connected && worker.n_turning < MAX_TURNING) {
+		place = TO_TURN;
+		worker.n_turning++;
+	}
+	if (!connected || place != NOWHERE) {
+		worker.led = false;
+		/* One thread is always free to accept, be it to say 503. */
+		if (connected && worker.n_waiting == 0)
+			start_thread();
+		pthread_cond_signal(&worker.lead);
+	}
 	if (worker.draining)
 		pthread_cond_signal(&worker.ended);
-	if (connected) {
-		place = worker.n_busy < worker.config->threads;
-		worker.n_busy += place;
-		/* One thread is always free to accept, be it to say 503. */
-		if (worker.n_waiting == 0)
-			start_thread();
-	}
-	pthread_cond_signal(&worker.lead);
 	pthread_mutex_unlock(&worker.lock);
 	return place;
 }
 
-static void leave_place(void)
+static void leave_place(enum place place)
 {
 	pthread_mutex_lock(&worker.lock);
-	worker.n_busy--;
+	worker.n_busy -= place == TO_SERVE;
+	worker.n_turning -= place == TO_TURN;
 	pthread_mutex_unlock(&worker.lock);
 }
 
@@ -194,21 +207,22 @@ static void *thread_main(void *unused)
 {
 	struct arena *arena = arena_new();
 	struct wire wire;
+	bool leads = false;
 
 	(void)unused;
 	wire_open_fcgi(&wire);
-	while (arena != NULL && take_lead()) {
+	while (arena != NULL && (leads || take_lead())) {
 		int fd = accept_next();
-		bool place = leave_lead(fd >= 0);
+		enum place place = leave_lead(fd >= 0);
 
 		if (fd < 0)
 			break;
-		if (place) {
+		leads = place == NOWHERE;
+		if (place == TO_SERVE)
 			serve(&wire, arena, fd);
-			leave_place();
-		} else {
+		else
 			turn_away(&wire, arena, fd);
-		}
+		leave_place(place);
 	}
 	if (arena != NULL)
 		arena_free(arena);
@@ -219,7 +233,7 @@ static void *thread_main(void *unused)
 	return NULL;
 }
 
-static void open_gates(const struct config *config, int listen_fd, const struct worker_birth *birth)
+static void open_gates(const struct config *config, int listen_fd, const char *id)
 {
 	pthread_condattr_t monotonic;
 
@@ -231,7 +245,7 @@ static void open_gates(const struct config *config, int listen_fd, const struct 
 	pthread_cond_init(&worker.lead, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	pool_open(config);
-	worker_id_take(birth->id);
+	worker_id_take(id);
 	dispatch_limit_streams(config->threads / 8 * 7);
 	slots_limit(config->threads / 2);
 	pthread_mutex_lock(&worker.lock);
@@ -239,15 +253,15 @@ static void open_gates(const struct config *config, int listen_fd, const struct 
 	pthread_mutex_unlock(&worker.lock);
 }
 
-/* Let requests finish; how many did not in time. */
-static int drain(int seconds)
+/* Accept no more; how many threads are still there. */
+static int close_gates(void)
 {
 	struct timespec until;
 	uint64_t one = 1;
 	int left;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += seconds;
+	until.tv_sec += LAST_S;
 	pthread_mutex_lock(&worker.lock);
 	worker.draining = true;
 	if (write(worker.wake_fd, &one, sizeof(one)) < 0)
@@ -261,11 +275,38 @@ static int drain(int seconds)
 		close(worker.listen_fd);
 		worker.listen_fd = -1;
 	}
-	while (worker.n_threads > 0)
-		if (pthread_cond_timedwait(&worker.ended, &worker.lock, &until) == ETIMEDOUT)
-			break;
 	left = worker.n_threads;
 	pthread_mutex_unlock(&worker.lock);
+	return left;
+}
+
+/* Upkeep, once a second. */
+static void tick(void)
+{
+	watch_tick();
+	settle_tick();
+	graveyard_tick();
+}
+
+/* Let requests finish for so long, looking after the open chats meanwhile; how many threads are still at work. */
+static int drain(int seconds)
+{
+	int64_t deadline_ms = clock_ms() + seconds * 1000;
+	struct timespec until;
+	int left = close_gates();
+
+	while (left > 0 && clock_ms() < deadline_ms) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		pthread_mutex_lock(&worker.lock);
+		if (worker.n_threads > 0)
+			pthread_cond_timedwait(&worker.ended, &worker.lock, &until);
+		left = worker.n_threads;
+		pthread_mutex_unlock(&worker.lock);
+		if (left > 0)
+			tick();
+	}
+	settle_tick();
 	return left;
 }
 
@@ -275,10 +316,10 @@ static void keep_up(const sigset_t *signals)
 	const struct timespec second = {.tv_sec = 1};
 
 	while (sigtimedwait(signals, NULL, &second) != SIGTERM)
-		watch_tick();
+		tick();
 }
 
-int worker_run(const struct config *config, int listen_fd, const struct worker_birth *birth)
+int worker_run(const struct config *config, int listen_fd, const char *id)
 {
 	sigset_t signals;
 	int left;
@@ -289,9 +330,7 @@ int worker_run(const struct config *config, int listen_fd, const struct worker_b
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	open_gates(config, listen_fd, birth);
-	if (birth->n_dead > 0 || birth->sweep_ms >= 0)
-		watch_bury(birth->dead, birth->n_dead, birth->node, birth->sweep_ms);
+	open_gates(config, listen_fd, id);
 	keep_up(&signals);
 	left = drain(config->drain_s);
 	if (left > 0) {

@@ -222,9 +222,9 @@ int request_skip_body(struct request *req)
 
 	if (req->wire->cgi || req->body_announced > SKIP_BYTES)
 		return 0;
-	while (skipped <= SKIP_BYTES && (got = wire_read(req->wire, buffer, sizeof(buffer))) > 0)
+	while ((got = wire_read(req->wire, buffer, sizeof(buffer))) > 0 && skipped <= SKIP_BYTES)
 		skipped += (size_t)got;
-	return 0;
+	return got < 0 ? fail(&req->task, 400, "body_incomplete", "The request broke off.") : 0;
 }
 
 /* Whether the declared type lets us take the body for JSON text: said so, said to be some text, or not said. */

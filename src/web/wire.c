@@ -49,6 +49,11 @@ int wire_next(struct wire *wire, int fd)
 		wire->fcgi.ipcFd = -1;
 		return -1;
 	}
+	/* libfcgi takes parameters that break off for all of them: half a request is none. */
+	if (FCGX_GetError(wire->fcgi.in) != 0) {
+		FCGX_Free(&wire->fcgi, 1);
+		return -1;
+	}
 	wire->params = wire->fcgi.envp;
 	return 0;
 }

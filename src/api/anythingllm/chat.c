@@ -238,8 +238,8 @@ static void send_abort(struct talk *talk)
 	str_json_text(event, talk->req->task.failure.message);
 	str_puts(event, "}");
 	stream_event(&talk->stream, event->at, event->len);
-	if (talk->chat.id != 0 && talk->chat.answer->len > 0)
-		send_finalize(talk, false);
+	if (talk->chat.id != 0)
+		send_finalize(talk, !talk->chat.stored || talk->chat.answer->len == 0);
 }
 
 static int send_outcome(struct talk *talk)

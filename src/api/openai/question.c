@@ -85,7 +85,8 @@ static int read_parameters(struct completion *c)
 	for (i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
 		struct json_object *value = field_get(c->req->json, passed_on[i].name);
 
-		if (value == NULL || (json_object_is_type(value, json_type_array) && json_object_array_length(value) == 0))
+		if (value == NULL || (passed_on[i].type == json_type_array && json_object_is_type(value, json_type_array) &&
+			json_object_array_length(value) == 0))
 			continue;
 		/* Two names of one thing; services refuse both at once. */
 		if (strcmp(passed_on[i].name, "max_tokens") == 0 && field_get(c->req->json, "max_completion_tokens") != NULL)
