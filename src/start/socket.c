@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include "start/socket.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -125,6 +127,20 @@ static bool loopback(const struct sockaddr *address)
 	return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
 }
 
+static bool in_figures(const char *host)
+{
+	unsigned char address[16];
+
+	return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+}
+
+static bool is_port(const char *text)
+{
+	long port = strtol(text, NULL, 10);
+
+	return strspn(text, "0123456789") == strlen(text) && strlen(text) <= 5 && port >= 1 && port <= 65535;
+}
+
 /* "address:port", the address in figures and a loopback one.  NULL with a sentence in `problem`. */
 static struct addrinfo *parse_tcp(const char *text, char *problem, size_t room)
 {
@@ -136,7 +152,8 @@ static struct addrinfo *parse_tcp(const char *text, char *problem, size_t room)
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - text - 2), text + 1);
 	else if (colon != NULL)
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-	if (*host == '\0' || getaddrinfo(host, colon + 1, &hints, &found) != 0) {
+	/* getaddrinfo() takes * for an address, and 65536 for a port. */
+	if (!in_figures(host) || !is_port(colon + 1) || getaddrinfo(host, colon + 1, &hints, &found) != 0) {
 		snprintf(problem, room, "listen: %s is neither a path nor address:port.", text);
 		return NULL;
 	}

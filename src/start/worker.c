@@ -33,7 +33,8 @@ enum {
 	SPARE_THREADS = 2,        /* that stay however long they wait */
 	IDLE_S = 10,              /* after which others go */
 	LAST_S = 2,               /* for chats that are stopped at the end of the drain to be stored */
-	MAX_TURNING = 4,          /* threads beyond the limit that answer 503 */
+	MAX_TURNING = 16,         /* threads beyond the limit that answer 503 */
+	BUSY_PATIENCE_MS = 100,   /* for the first byte of what they answer */
 	BUSY_TIMEOUT_S = 1,       /* for the head of a request that is answered 503 */
 };
 
@@ -196,6 +197,13 @@ static void serve(struct wire *wire, struct arena *arena, int fd)
 
 static void turn_away(struct wire *wire, struct arena *arena, int fd)
 {
+	struct pollfd first = {.fd = fd, .events = POLLIN};
+
+	/* Who connects and says nothing must not keep others from being told. */
+	if (poll(&first, 1, BUSY_PATIENCE_MS) <= 0) {
+		close(fd);
+		return;
+	}
 	set_timeouts(fd, BUSY_TIMEOUT_S);
 	if (wire_next(wire, fd) < 0)
 		return;

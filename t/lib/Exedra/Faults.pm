@@ -14,6 +14,8 @@ use Exedra::Hostile ();
 use Exedra::Http ();
 use Exedra::Provider;
 
+my $CLIENTS = 32;               # at a time
+
 our @EXPORT = qw(fault_house good refused broken either empty check_faults leaks);
 
 # ---- expectations ----
@@ -45,6 +47,9 @@ sub fault_house {
         'llm.timeout.first' => $seconds, 'llm.timeout.idle' => $seconds, drain => 10, 'outbound.allow' => '127.0.0.0/8', %{ $with{settings} // {} },
     });
     $house->{provider} = $provider;
+    # Handles for calls are kept, with their connection and what libcurl wakes itself by: three descriptors each, as many as
+    # there were calls at a time.  More is a leak.
+    $house->{fds} += 3 * $CLIENTS * (my @workers = $house->{exedra}->worker_pids);
     return $house;
 }
 
@@ -78,7 +83,7 @@ sub check_faults {
         }
     }
     my $well = Exedra::Test::workspace($house->{exedra}, $house->{key}, 'well')->{slug};
-    my @answers = in_parallel(32, sub { ask_twice($house, \%expect, $well, @{ $_[0] }) }, @jobs);
+    my @answers = in_parallel($CLIENTS, sub { ask_twice($house, \%expect, $well, @{ $_[0] }) }, @jobs);
     my ($rows, %asked, %wrong) = (rows_of($house->{db}));
     $asked{$_->{question}}++ for $house->{provider}->requests;
     for my $i (0 .. $#jobs) {

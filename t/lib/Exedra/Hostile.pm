@@ -232,8 +232,10 @@ sub request_bytes {
         . Exedra::Fcgi::stream(FCGI_STDIN, 1, $with{body} // '', 65528);
 }
 
-# Sends `n` requests over `clients` connections that are kept, each client in a process of its own, one request after
-# the other.  `request` is called with the request's number and gives request_bytes().
+my $kept;                       # a client's connection
+
+# Sends `n` requests over `clients` connections that are kept (`keep => 0`: a connection each), each client in a process
+# of its own, one request after the other.  `request` is called with the request's number and gives request_bytes().
 # Returns how often each status came, { 200 => 1000 }; 0 counts requests without an answer.
 sub flood {
     my ($address, %with) = @_;
@@ -247,6 +249,7 @@ sub flood {
             my %count;
             for (my $i = $client; $i < $with{n}; $i += $clients) {
                 $count{ask($address, $with{request}->($i))}++;
+                undef $kept if defined $with{keep} && !$with{keep};
             }
             syswrite $writer, join ' ', %count;
             POSIX::_exit(0);
@@ -262,8 +265,6 @@ sub flood {
     }
     return \%sum;
 }
-
-my $kept;
 
 # One request over this process's kept connection: the status, 0 when the connection ends without one.
 sub ask {

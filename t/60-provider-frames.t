@@ -1,0 +1,136 @@
+# What a provider may do to its frames, in all four ways of asking: whatever the framing and wherever it is split, the text is
+# the same; what is no text is made valid, left out or told as an error, and never ends a worker; endless answers end.
+use lib 't/lib';
+use Exedra::Test;
+use Exedra::Answer;
+use Exedra::Faults;
+use Exedra::Hostile;
+use Exedra::Provider;
+
+my $house = fault_house();
+my $provider = $house->{provider};
+my $db = $house->{db};
+my $FFFD = "\x{fffd}";
+
+my $invalid = refused(502, 'upstream_invalid', asked => 1);
+my $three = broken('One two three', 502, 'upstream_invalid', asked => 1);
+my $thought = "<think>Let me think.</think>So: yes.";
+my $answers = check_faults($house,
+    'framing' => [
+        (map { $_ => good() } qw(good split crlf crlf-split cr mixed comments fields no-space many-lines bom unknown)),
+        'drip' => good('dripping'),
+        'framing' => good("data: [DONE]\n\ndata: {\"error\":1}\r\n\r\n</script>\e[31m\x01\x7f\x{85}\x{2028} end"),
+        'spaces' => good("  \n\n  two  spaces\t\n"),
+        'giant' => $three,
+        'giant-event' => $three,
+    ],
+    'text that is none' => [
+        # Design section 5: bad UTF-8 becomes U+FFFD, NUL is dropped; so do halves of a character in two deltas.
+        'bad-utf8' => good("a$FFFD${FFFD}b"),
+        'half-utf8' => good("a$FFFD${FFFD}c"),
+        'nul' => good('ab'),
+        'raw-nul' => either(),
+        'surrogates' => good("a$FFFD${FFFD}b"),
+        'deep' => $three,
+        'keys' => either(),
+        'nan' => $three,
+        'twice' => either(),
+        'odd-content' => good('ab'),
+        'odd-frames' => either(),
+        'odd-tools' => good('ab'),
+        'empty' => empty(),
+    ],
+    'no stream' => [
+        'json' => good(),
+        'json-split' => good(),
+        'json-null' => empty(),
+        'json-none' => refused(502, undef),
+        'json-error' => refused(502, 'upstream_error'),
+        'json-broken' => $invalid,
+        'json-array' => $invalid,
+        'json-cut' => refused(502, 'upstream_cut'),
+        'html' => $invalid,
+        'html-events' => refused(502, undef),
+        'no-type' => either(),
+        'endless-body' => $invalid,
+    ],
+    'usage' => [
+        # Clamped or estimated; an answer that has come is not lost for it.
+        map { ("usage:$_" => good()) } '{"prompt_tokens":-1,"completion_tokens":-9223372036854775808}',
+            '{"prompt_tokens":9223372036854775807,"completion_tokens":9223372036854775807}',
+            '{"prompt_tokens":9223372036854775808,"completion_tokens":5}',
+            '{"prompt_tokens":1e300,"completion_tokens":1.5}', '{"prompt_tokens":"7","completion_tokens":"5"}',
+            '{"prompt_tokens":null,"completion_tokens":null}', '{"prompt_tokens":{},"completion_tokens":[]}', '{}', 'null', '7', '"x"', '[]', 'true',
+            '{"completion_tokens":5}', '{"prompt_tokens":2000000000,"completion_tokens":2000000000}',
+    ],
+    'more than text' => [
+        'reasoning' => good($thought, completion => 'So: yes.', chunks => 'So: yes.'),
+        'reasoning-only' => good('<think>Hm.</think>', completion => '', chunks => ''),
+        'length' => good('cut', finish => 'length'),
+    ],
+);
+
+subtest 'reasoning' => sub {
+    for my $way (qw(completion chunks)) {
+        is $answers->{"reasoning, $way"}{reasoning}, 'Let me think.', "$way: apart from the text";
+        is $answers->{"reasoning, $way"}{text}, 'So: yes.', '… which is the answer';
+        is $answers->{"reasoning-only, $way"}{reasoning}, 'Hm.', '… alone';
+    }
+    is $answers->{"reasoning-only, $_"}{text}, '<think>Hm.</think>', "$_: between marks" for qw(chat stream);
+};
+
+subtest 'what is counted' => sub {
+    my $kind = sub { psql($db, "SELECT u.prompt_tokens || ' ' || u.completion_tokens || ' ' || u.estimated FROM exedra.usage u
+        JOIN exedra.chat c ON c.id = u.chat_id WHERE c.prompt = '$_[0], completion'") };
+    is $kind->('good'), '7 5 false', 'what the provider says';
+    like $kind->("usage:$_"), qr/^\d+ \d+ true$/, "estimated: $_" for '{}', 'null', '{"prompt_tokens":"7","completion_tokens":"5"}',
+        '{"prompt_tokens":-1,"completion_tokens":-9223372036854775808}';
+    is psql($db, 'SELECT count(*) FROM exedra.usage WHERE prompt_tokens < 0 OR completion_tokens < 0 OR prompt_tokens > 1e10'), 0, 'never negative, never absurd';
+    is_deeply [map { $_->{usage}{total_tokens} } grep { $_->{usage} && ($_->{usage}{total_tokens} // -1) < 0 } values %$answers], [], 'nor told so';
+};
+
+# Text without end is cut at 16 MiB, like calls of tools; the provider is then left.  Not in the table: it is much to read.
+subtest 'endless' => sub {
+    my @slugs = map { workspace($house->{exedra}, $house->{key}, $_, chatModel => $_, openAiPrompt => 'Be brief.')->{slug} } qw(endless endless-tools);
+    my $before = peak_kb($house->{exedra}->worker_pids);
+    my @got = in_parallel(5, sub {
+        my ($way, $slug) = @{ $_[0] };
+        my ($streams, $openai) = map { scalar($way =~ $_) } qr/^(?:stream|chunks)$/, qr/^(?:completion|chunks)$/;
+        my $body = { $openai ? (model => $slug, messages => [{ role => 'user', content => "$slug, $way" }], stream => $streams ? \1 : \0) : (message => "$slug, $way") };
+        my $stream = http_stream($house->{exedra}, POST => $openai ? '/v1/chat/completions' : "/v1/workspace/$slug/" . ($streams ? 'stream-chat' : 'chat'),
+            key => $house->{key}, json => $body, timeout => 60);
+        my ($length, $tail) = (0, $stream->{body});
+        my $deadline = time + 60;
+        while ($stream->more(10)) {
+            $length += length($stream->{body}) - length $tail;
+            $tail = $stream->{body} = length $stream->{body} > 2000 ? substr $stream->{body}, -2000 : $stream->{body};
+            die "no end\n" if time > $deadline || $length > 100 << 20;
+        }
+        return { status => $stream->{status}, length => $length, tail => $tail };
+    }, (map { [$_, $slugs[0]] } @WAYS), ['chunks', $slugs[1]]);
+    for my $i (0 .. 3) {
+        my ($way, $got) = ($WAYS[$i], $got[$i]);
+        is $got->{wrong}, undef, "$way: it ends";
+        is $got->{status}, 200, '… as an answer';
+        cmp_ok $got->{length} // 0, '>', 15 << 20, '… of 16 MiB';
+        cmp_ok $got->{length} // 0, '<', 22 << 20, '… and no more';
+        my $ending = { chat => qr/"type":"textResponse"|"metrics":\{/, stream => qr/finalizeResponseStream/, completion => qr/"finish_reason":"length"/,
+            chunks => qr/"finish_reason":"length".*\[DONE\]/s }->{$way};
+        like $got->{tail} // '', $ending, '… that says so';
+        my $end = ($provider->ends("endless, $way"))[-1];
+        is $end && $end->{end}, 'them', 'the provider is left';
+    }
+    is $got[4]{wrong}, undef, 'calls of tools end too';
+    is psql($db, "SELECT string_agg(state || ' ' || length(answer) / 1048576, ', ') FROM exedra.chat WHERE prompt LIKE 'endless, %'"),
+        join(', ', ('done 16') x 4), 'all of it is on record';
+    my $grown = peak_kb($house->{exedra}->worker_pids) - $before;
+    cmp_ok $grown, '<', allow_for(600_000), "it takes memory for it: $grown kB";
+};
+
+for my $model (qw(giant giant-event endless-body)) {
+    my ($most) = sort { $b <=> $a } map { $_->{sent} } map { $provider->ends("$model, $_") } @WAYS;
+    cmp_ok $most, '<', 16 << 20, "$model: given up after $most bytes";
+}
+is psql($db, "SELECT count(*) FROM exedra.chat WHERE state = 'open'"), 0, 'no chat is left open';
+$house->close;
+done_testing;

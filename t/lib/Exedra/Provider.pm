@@ -1,0 +1,454 @@
+# SPDX-License-Identifier: ISC
+#
+# A provider that misbehaves: an OpenAI-compatible server on loopback whose models are named after what they do wrong.
+#
+#   my $provider = start_provider();
+#   ... a workspace with chatModel `fin`, asked 'why?' ...
+#   is $provider->asked('why?'), 1, 'asked once';
+#
+# One process serves all connections, so hundreds of slow streams cost little.
+package Exedra::Provider;
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use IO::Socket::INET ();
+use JSON::PP ();
+use POSIX ();
+use Socket qw(SOL_SOCKET SO_LINGER IPPROTO_TCP TCP_NODELAY);
+use Time::HiRes qw(time);
+use Exedra::Process qw(tmp_dir slurp adopt);
+
+our @EXPORT = qw(start_provider $TEXT $KEY $WORDS);
+
+# What a model says that behaves: two-, three- and four-byte characters, quotes, a line end.
+our $TEXT = "Gr\x{fc}\x{df}e, \x{4e16}\x{754c}! \x{1f600} \"said\" a \\ slash\nand the end.";
+# The key that it wants, and words of its own: neither may reach a client, nor may its address.
+our $KEY = 'sk-upstream-3f9aSECRETc1';
+our $WORDS = 'PROVIDER-WORDS';
+
+my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $count = 0;
+
+# ---- the bytes of an answer ----
+
+sub quoted { return $json->encode($_[0]) }
+
+sub frame { return "data: $_[0]\n\n" }
+
+# A chunk with this delta, given as the inside of its JSON object.
+sub delta {
+    my ($inside, %with) = @_;
+    return '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{' . $inside
+        . '},"finish_reason":' . ($with{finish} ? "\"$with{finish}\"" : 'null') . '}]' . ($with{more} // '') . '}';
+}
+
+sub content { return frame(delta('"content":' . quoted($_[0]))) }
+
+# A text as frames of a few characters each.
+sub spoken {
+    my ($text) = @_;
+    return map { content($_) } $text =~ /(.{1,3})/gs;
+}
+
+my $usage = frame('{"id":"chatcmpl-1","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12}}');
+my $role = frame(delta('"role":"assistant","content":""'));
+my $finish = frame(delta('', finish => 'stop'));
+my $done = frame('[DONE]');
+
+# The frames of a good answer, [DONE] and all.
+sub whole { return ($role, spoken($_[0] // $TEXT), $finish, $usage, $done) }
+
+sub head {
+    my ($status, @headers) = @_;
+    return join("\r\n", "HTTP/1.1 $status", @headers) . "\r\n\r\n";
+}
+
+sub chunked { return map { ref || $_ eq '' ? $_ : sprintf("%x\r\n%s\r\n", length, $_) } @_ }
+
+# A 200 with these frames (or other steps) as an event stream, in chunks; the connection stays.
+sub events { return (head('200 OK', 'Content-Type: text/event-stream', 'Transfer-Encoding: chunked'), chunked(@_), "0\r\n\r\n", ['keep']) }
+
+# The same up to the end of the connection, which comes where `@_` says so.
+sub open_events { return (head('200 OK', 'Content-Type: text/event-stream', 'Connection: close'), @_) }
+
+sub reply {
+    my ($status, $type, $body, @headers) = @_;
+    return (head($status, "Content-Type: $type", 'Content-Length: ' . length($body), @headers) . $body, ['keep']);
+}
+
+sub object {
+    my ($message, %with) = @_;
+    return '{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant",'
+        . $message . '},"finish_reason":' . quoted($with{finish} // 'stop') . '}],"usage":{"prompt_tokens":7,"completion_tokens":5}}';
+}
+
+my %reason = (400 => 'Bad Request', 401 => 'Unauthorized', 429 => 'Too Many Requests', 500 => 'Internal Server Error', 503 => 'Service Unavailable');
+
+# A refusal in the provider's own words, which name our key and its address.
+sub refusal {
+    my ($status, $request, @headers) = @_;
+    my ($key) = ($request->{headers}{authorization} // '') =~ /(\S+)$/;
+    return reply($status . ' ' . ($reason{$status} // 'Status'), 'application/json', '{"error":{"message":' . quoted("$WORDS: the key "
+        . ($key // 'none') . " at http://$request->{headers}{host}/v1 was not liked") . ',"type":"x","code":"y"}}', @headers);
+}
+
+# ---- the models ----
+
+# Each is called with what stands behind the colon of its name, and the request; it returns steps: bytes to write, or
+# [pause => seconds], [each => sub that gives bytes or undef], ['fin'], ['reset'], ['hang'], ['keep'] (for another request).
+my %model;
+my %tries;                      # question => how often it has come
+
+my @three = (content('One '), content('two '), content('three'));
+
+%model = (
+    good => sub { events(whole()) },
+    # no answer
+    silent => sub { ['hang'] },
+    'silent-body' => sub { (head('200 OK', 'Content-Type: text/event-stream', 'Transfer-Encoding: chunked'), ['hang']) },
+    'half-status' => sub { ('HTTP/1.1 20', [pause => 0.02], ['reset']) },
+    'half-head' => sub { ("HTTP/1.1 200 OK\r\nContent-Type: text/event-str", ['fin']) },
+    garbage => sub { ("\x00\x01\x02 this is no HTTP\r\n\r\nat all\r\n", ['fin']) },
+    'reset-at-once' => sub { ['reset'] },
+    'fin-at-once' => sub { ['fin'] },
+    # an answer that breaks off
+    fin => sub { events($role, @three) },
+    'fin-open' => sub { open_events($role, @three, ['fin']) },
+    'fin-chunk' => sub { (head('200 OK', 'Content-Type: text/event-stream', 'Transfer-Encoding: chunked'), chunked($role, @three), ['fin']) },
+    'fin-frame' => sub { open_events($role, @three, 'data: {"choices":[{"index":0,"delta":{"content":"fo', ['fin']) },
+    reset => sub { open_events($role, @three, [pause => 0.05], ['reset']) },
+    'silent-mid' => sub { open_events($role, @three, ['hang']) },
+    'no-done' => sub { open_events($role, spoken($TEXT), $finish, ['fin']) },
+    'no-end' => sub { my @frames = whole(); $frames[-1] = 'data: [DONE]'; open_events(@frames, ['fin']) },
+    'done-twice' => sub { events(whole(), $done, content('more'), frame('{"error":{"message":"late"}}'), $done) },
+    'done-alone' => sub { events($role, spoken($TEXT), $done) },
+    'done-hang' => sub { open_events(whole(), ['hang']) },
+    # framing
+    drip => sub { my $pause = $_[0] || 0.002; open_events(map({ ($_, [pause => $pause]) } split //, join '', whole('dripping')), ['fin']) },
+    split => sub { events(map { split // } whole()) },
+    crlf => sub { events(map { s/\n/\r\n/gr } whole()) },
+    'crlf-split' => sub { events(map { split //, s/\n/\r\n/gr } whole()) },
+    cr => sub { events(map { s/\n/\r/gr } whole()) },
+    mixed => sub { my $i = 0; events(map { my $end = ("\n", "\r\n", "\r")[$i++ % 3]; s/\n/$end/gr } whole()) },
+    comments => sub { events(": hello\n\n", map({ (": ping\n", $_, ":\n\n") } whole())) },
+    fields => sub { my $i = 0; events("retry: 10\n\n", map { $i++; "event: message\nid: $i\nretry: 5\nunknown: x\nnothing\n$_" } whole()) },
+    'no-space' => sub { events(map { s/^data: /data:/r } whole()) },
+    'many-lines' => sub { events(map { s/,"choices"/,\ndata: "choices"/r } whole()) },
+    bom => sub { events("\xef\xbb\xbf", whole()) },
+    unknown => sub { events(frame('x') =~ s/^/event: execute\n/r, "event: ping\ndata: {}\n\n", map { ($_, "event: execute\ndata: {\"choices\":[{\"delta\":{\"content\":\"evil\"}}]}\n\n") } whole()) },
+    giant => sub { open_events($role, @three, 'data: {"choices":[{"delta":{"content":"', [each => sub { 'A' x 65536 }]) },
+    'giant-event' => sub { open_events($role, @three, [each => sub { 'data: ' . 'A' x 65000 . "\n" }]) },
+    endless => sub { my $one = content('0123456789abcdef' x 4000); (open_events($role), [each => sub { $one }]) },
+    'endless-tools' => sub {
+        my $one = frame(delta('"tool_calls":[{"index":0,"function":{"arguments":"' . 'a' x 64000 . '"}}]'));
+        (open_events($role), frame(delta('"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":""}}]')), [each => sub { $one }]);
+    },
+    'endless-body' => sub { (head('200 OK', 'Content-Type: application/json', 'Connection: close'), '{"a":"', [each => sub { 'A' x 65536 }]) },
+    'endless-head' => sub { ("HTTP/1.1 200 OK\r\n", [each => sub { 'X-More: ' . 'A' x 60000 . "\r\n" }]) },
+    # what is in the frames
+    'bad-utf8' => sub { events($role, frame(delta("\"content\":\"a\xff\xfeb\"")), $finish, $usage, $done) },
+    'half-utf8' => sub { events($role, frame(delta("\"content\":\"a\xe4\xb8\"")), frame(delta("\"content\":\"\x96c\"")), $finish, $usage, $done) },
+    nul => sub { events($role, frame(delta('"content":"a\u0000b"')), $finish, $usage, $done) },
+    'raw-nul' => sub { events($role, frame(delta("\"content\":\"a\0b\"")), $finish, $usage, $done) },
+    surrogates => sub { events($role, frame(delta('"content":"a\ud83d"')), frame(delta('"content":"\ude00b"')), $finish, $usage, $done) },
+    deep => sub { events($role, @three, frame('{"choices":' . '[' x 10_000 . ']' x 10_000 . '}'), $finish, $done) },
+    keys => sub { events($role, @three, frame('{' . join(',', map { "\"k$_\":1" } 1 .. 60_000) . '}'), $finish, $done) },
+    nan => sub { events($role, @three, frame('{"choices":[{"delta":{"content":NaN}}]}'), $finish, $done) },
+    twice => sub { events($role, frame(delta('"content":"a","content":"b"')), $finish, $done) },
+    'odd-content' => sub {
+        events($role, content('a'), map({ frame(delta("\"content\":$_")) } 'null', '7', '["x"]', '{"x":1}', 'true'),
+            map({ frame($_) } '{"choices":[{"index":0}]}', '{"choices":[{"index":0,"delta":null,"finish_reason":null}]}', '{"choices":[{"index":0,"delta":[]}]}',
+                '{"choices":[]}', '{"choices":null}', '{"choices":{}}', '{"choices":[null]}', '{"choices":[7]}', '{"x":1}', '{}', '{"usage":null,"error":null}',
+                '{"choices":[{"index":0,"delta":{},"finish_reason":7}]}'), content('b'), $finish, $usage, $done);
+    },
+    'odd-frames' => sub { events($role, content('a'), map({ frame($_) } '[]', '7', '"x"', 'null', 'true'), content('b'), $finish, $usage, $done) },
+    'odd-tools' => sub {
+        events($role, content('a'), map({ frame(delta("\"tool_calls\":$_")) } 'null', '7', '"x"', '{}', '[]', '[null]', '[7]', '[[]]', '[{}]', '[{"index":"0"}]',
+            '[{"index":-1,"function":{"name":"f","arguments":"{}"}}]', '[{"index":99999999999,"function":{"name":"f"}}]', '[{"index":0,"function":7}]',
+            '[{"index":0,"id":7,"function":{"name":[],"arguments":{}}}]'), content('b'), $finish, $usage, $done);
+    },
+    framing => sub { events(whole("data: [DONE]\n\ndata: {\"error\":1}\r\n\r\n</script>\e[31m\x01\x7f\x{85}\x{2028} end")) },
+    spaces => sub { events(whole("  \n\n  two  spaces\t\n")) },
+    empty => sub { events($role, $finish, $usage, $done) },
+    # the wrong kind of answer
+    json => sub { reply('200 OK', 'application/json; charset=utf-8', object('"content":' . quoted($TEXT))) },
+    'json-split' => sub { (head('200 OK', 'Content-Type: application/json', 'Transfer-Encoding: chunked'), chunked(split //, object('"content":' . quoted($TEXT))), "0\r\n\r\n", ['keep']) },
+    'json-tools' => sub { reply('200 OK', 'application/json', object('"content":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]', finish => 'tool_calls')) },
+    'json-none' => sub { reply('200 OK', 'application/json', '{"choices":[]}') },
+    'json-null' => sub { reply('200 OK', 'application/json', object('"content":null')) },
+    'json-error' => sub { reply('200 OK', 'application/json', '{"error":{"message":' . quoted("$WORDS $KEY") . '}}') },
+    'json-broken' => sub { reply('200 OK', 'application/json', '{"choices":[{"message":{"content":"half') },
+    'json-array' => sub { reply('200 OK', 'application/json', '[1]') },
+    'json-cut' => sub { (head('200 OK', 'Content-Type: application/json', 'Content-Length: 5000'), object('"content":"x"'), ['fin']) },
+    html => sub { reply('200 OK', 'text/html', "<html><title>$WORDS</title>Sign in to the captive portal</html>") },
+    'html-events' => sub { reply('200 OK', 'text/event-stream', "<html><title>$WORDS</title>\n\n</html>") },
+    'no-type' => sub { (head('200 OK', 'Connection: close'), whole(), ['fin']) },
+    nothing => sub { reply('200 OK', 'text/event-stream', '') },
+    204 => sub { (head('204 No Content'), ['keep']) },
+    redirect => sub { (head('307 Temporary Redirect', "Location: http://127.0.0.1:$_[0]/v1/chat/completions", 'Content-Length: 0'), ['keep']) },
+    # refusals
+    status => sub { refusal($_[0], $_[1]) },
+    later => sub { my ($status, $when) = $_[0] =~ /^(\d+) (.*)/; refusal($status, $_[1], "Retry-After: $when") },
+    flaky => sub {
+        my ($status, $times, @more) = split /,/, $_[0];
+        return events(whole()) if $tries{$_[1]{question}} > $times;
+        return $status eq 'reset' ? ['reset'] : refusal($status, $_[1], @more);
+    },
+    'error-frame' => sub { events(frame('{"error":{"message":' . quoted("$WORDS $KEY http://$_[1]{headers}{host}") . ',"type":"x","code":"y"}}')) },
+    'error-text' => sub { events($role, frame('{"error":"' . $WORDS . '"}')) },
+    'error-mid' => sub { events($role, @three, frame('{"error":{"message":' . quoted("$WORDS $KEY") . '}}'), $finish, $done) },
+    'error-event' => sub { events($role, @three, frame('{"error":{"message":"' . $WORDS . '"}}') =~ s/^/event: error\n/r) },
+    # HTTP
+    continue => sub { ("HTTP/1.1 100 Continue\r\n\r\n" x 100, events(whole())) },
+    hints => sub { (("HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\nContent-Type: text/html\r\nRetry-After: 9\r\n\r\n") x 100, events(whole())) },
+    gzip => sub { packed('gzip', join '', whole()) },
+    deflate => sub { packed('deflate', join '', whole()) },
+    'gzip-wrong' => sub { (head('200 OK', 'Content-Type: text/event-stream', 'Content-Encoding: gzip', 'Connection: close'), whole(), ['fin']) },
+    'gzip-bomb' => sub { our @bomb; @bomb = packed('gzip', 'data: ' . 'A' x (16 << 20)) if !@bomb; @bomb },
+    encoding => sub { (head('200 OK', 'Content-Type: text/event-stream', 'Content-Encoding: nonsense', 'Connection: close'), whole(), ['fin']) },
+    'length-short' => sub { my $all = join '', $role, @three, $finish, $done; (head('200 OK', 'Content-Type: text/event-stream', 'Content-Length: ' . (length($all) - length("$finish$done") - 3)), $all, ['fin']) },
+    'length-long' => sub { my $all = join '', $role, @three; (head('200 OK', 'Content-Type: text/event-stream', 'Content-Length: ' . (length($all) + 100)), $all, ['fin']) },
+    'length-negative' => sub { (head('200 OK', 'Content-Type: text/event-stream', 'Content-Length: -5'), whole(), ['fin']) },
+    'length-two' => sub { (head('200 OK', 'Content-Type: text/event-stream', 'Content-Length: 10', 'Content-Length: 20000'), whole(), ['fin']) },
+    'chunk-bad' => sub { (head('200 OK', 'Content-Type: text/event-stream', 'Transfer-Encoding: chunked'), chunked($role, @three), "zz\r\nwhat\r\n", ['fin']) },
+    'chunk-huge' => sub { (head('200 OK', 'Content-Type: text/event-stream', 'Transfer-Encoding: chunked'), chunked($role, @three), "ffffffffffffffffff\r\n", ['fin']) },
+    'chunk-minus' => sub { (head('200 OK', 'Content-Type: text/event-stream', 'Transfer-Encoding: chunked'), chunked($role, @three), "-5\r\n", ['fin']) },
+    # what it counted
+    usage => sub { events($role, spoken($TEXT), $finish, frame("{\"choices\":[],\"usage\":$_[0]}"), $done) },
+    # more than text
+    reasoning => sub {
+        events($role, map({ frame(delta('"reasoning_content":' . quoted($_))) } 'Let me ', 'think.'), content('So: '), content('yes.'), $finish, $usage, $done);
+    },
+    'reasoning-only' => sub { events($role, frame(delta('"reasoning_content":"Hm."')), $finish, $usage, $done) },
+    tools => sub {
+        events(map({ frame(delta($_)) } '"role":"assistant","content":null',
+            '"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":""}}]',
+            '"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":"}}]', '"tool_calls":[{"index":0,"function":{"arguments":"1}"}}]',
+            '"tool_calls":[{"index":1,"id":"call_2","type":"function","function":{"name":"g","arguments":"{}"}}]'),
+            frame(delta('', finish => 'tool_calls')), $usage, $done);
+    },
+    length => sub { events($role, spoken('cut'), frame(delta('', finish => 'length')), $usage, $done) },
+    filter => sub { events($role, frame(delta('', finish => 'content_filter')), $usage, $done) },
+    # As the question says: `say NAME n=20 pause=0.05` are the words NAME-0 NAME-1 ..., a frame each; reset=7, fin=7 or hang=7
+    # break off behind that many, with half=1 in the middle of the next; first=2 waits so long before the first.
+    say => sub {
+        my ($name, $rest) = $_[1]{question} =~ /^say (\S+)(.*)/ or return events(whole());
+        my %with = (n => 20, pause => 0, first => 0, $rest =~ /(\w+)=([\d.]+)/g);
+        my @steps = (head('200 OK', 'Content-Type: text/event-stream', 'Transfer-Encoding: chunked'), [pause => $with{first}]);
+        for my $i (0 .. $with{n} - 1) {
+            for my $way (qw(reset fin hang)) {
+                next if !defined $with{$way} || $with{$way} != $i;
+                push @steps, substr((chunked(content("$name-$i ")))[0], 0, 40), [pause => 0.005] if $with{half};
+                return (@steps, [$way]);
+            }
+            push @steps, chunked(content("$name-$i ")), [pause => $with{pause}];
+        }
+        return (@steps, chunked($finish, $usage, $done), "0\r\n\r\n", ['keep']);
+    },
+);
+
+sub packed {
+    my ($how, $body) = @_;
+    require IO::Compress::Gzip;
+    require IO::Compress::Deflate;
+    my $packed;
+    ($how eq 'gzip' ? \&IO::Compress::Gzip::gzip : \&IO::Compress::Deflate::deflate)->(\$body, \$packed);
+    return (head('200 OK', 'Content-Type: text/event-stream', "Content-Encoding: $how", 'Content-Length: ' . length $packed) . $packed, ['keep']);
+}
+
+# ---- the server ----
+
+# Starts it on a loopback port.  `models` adds names of one's own.
+# Has { url (for llm.url), port, address }, and what it was asked: requests(), asked(), ends().
+sub start_provider {
+    my (%with) = @_;
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 4096, Blocking => 0) or die "no port: $!\n";
+    my $port = $listen->sockport;
+    my $self = bless { url => "http://127.0.0.1:$port/v1", port => $port, address => "127.0.0.1:$port", file => tmp_dir() . '/provider' . ++$count },
+        __PACKAGE__;
+    my $parent = $$;
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+        %model = (%model, %{ $with{models} // {} });
+        eval { serve($listen, $self->{file}, $parent) };
+        print STDERR "# provider: $@" if $@;
+        POSIX::_exit(0);
+    }
+    close $listen;
+    $self->{pid} = $pid;
+    adopt($pid, 'provider');
+    return $self;
+}
+
+my ($log, %open, $number);
+
+sub note {
+    my ($line) = @_;
+    syswrite $log, $json->encode({ %$line, at => time }) . "\n";
+}
+
+# One loop over all connections.
+sub serve {
+    my ($listen, $file, $parent) = @_;
+    open $log, '>>', $file or die "$file: $!\n";
+    while (getppid == $parent) {
+        my ($read, $write, $due) = ('', '', 1);
+        vec($read, fileno $listen, 1) = 1;
+        my $now = time;
+        for my $fd (keys %open) {
+            my $one = $open{$fd};
+            vec($read, $fd, 1) = 1;
+            vec($write, $fd, 1) = 1 if $one->{out} ne '';
+            next if !$one->{due};
+            $due = $one->{due} - $now if $one->{due} - $now < $due;
+        }
+        my $ready = select $read, $write, undef, $due > 0 ? $due : 0;
+        $now = time;
+        for my $fd (keys %open) {
+            my $one = $open{$fd} or next;
+            if ($ready > 0 && vec($read, $fd, 1)) {
+                take($one) or next;
+            }
+            next if !($ready > 0 && vec($write, $fd, 1)) && !($one->{due} && $one->{due} <= $now);
+            delete $one->{due} if $one->{due} && $one->{due} <= $now;
+            advance($one);
+        }
+        next if $ready <= 0 || !vec($read, fileno $listen, 1);
+        while (my $client = $listen->accept) {
+            $client->blocking(0);
+            setsockopt $client, IPPROTO_TCP, TCP_NODELAY, 1;
+            $open{fileno $client} = { socket => $client, n => ++$number, in => '', out => '', sent => 0 };
+        }
+    }
+}
+
+sub finish {
+    my ($one, $by) = @_;
+    delete $open{fileno $one->{socket}};
+    close $one->{socket};
+    note({ end => $by, n => $one->{n}, sent => $one->{sent}, question => $one->{question} });
+    return 0;
+}
+
+# Reads what there is: a request, or the end.
+sub take {
+    my ($one) = @_;
+    my $got = sysread $one->{socket}, $one->{in}, 1 << 20, length $one->{in};
+    return 1 if !defined $got && $!{EAGAIN};
+    return finish($one, 'them') if !$got;
+    if ($one->{in} =~ /^\x16\x03/) {           # somebody speaks TLS
+        $one->{in} = '';
+        $one->{steps} = ["HTTP/1.1 400 Bad Request\r\n\r\n", ['fin']];
+        return advance($one);
+    }
+    return 1 if $one->{steps} || $one->{in} !~ /\r\n\r\n/;
+    my ($head, $body) = split /\r\n\r\n/, $one->{in}, 2;
+    my ($line, @lines) = split /\r\n/, $head;
+    my ($method, $target) = split / /, $line;
+    my %headers = map { /^([^:]+):\s*(.*)$/ ? (lc $1, $2) : () } @lines;
+    my $length = $headers{'content-length'} // 0;
+    if (length $body < $length) {
+        $body =~ /^\{"model":"upload-(\w+)"/ or return 1;
+        note({ n => $one->{n}, upload => length $body });
+        $one->{steps} = $1 eq 'reset' ? [['reset']] : [refusal(413, { headers => \%headers }, 'Connection: close'), ['fin']];
+        @{ $one->{steps} } = grep { !ref || $_->[0] ne 'keep' } @{ $one->{steps} };
+        return advance($one);
+    }
+    $one->{in} = substr $body, $length;
+    my $request = { method => $method, target => $target, headers => \%headers, body => substr $body, 0, $length };
+    $request->{json} = $length && $length < 1 << 20 ? eval { $json->decode($request->{body}) } : undef;
+    $one->{steps} = [script($request)];
+    $one->{question} = $request->{question};
+    note({ n => $one->{n}, request => { map { $_ => $request->{$_} } qw(method target headers json question) }, bytes => $length });
+    return advance($one);
+}
+
+# What to do for a request: as the model's name says.
+sub script {
+    my ($request) = @_;
+    my $last = $request->{json} && ref $request->{json}{messages} eq 'ARRAY' ? $request->{json}{messages}[-1]{content} : '';
+    ($last) = map { $_->{text} } grep { $_->{type} eq 'text' } @$last if ref $last;
+    $request->{question} = $last // '';
+    $tries{$request->{question}}++;
+    my ($name, $rest) = split /:/, $request->{json}{model} // '', 2;
+    my $model = $model{$name // ''} // $model{good};
+    return $model->($rest, $request);
+}
+
+# Goes on until there is something to wait for.
+sub advance {
+    my ($one) = @_;
+    while (1) {
+        if ($one->{out} ne '') {
+            my $sent = syswrite $one->{socket}, $one->{out};
+            return $!{EAGAIN} ? 1 : finish($one, 'them') if !defined $sent;
+            $one->{sent} += $sent;
+            substr($one->{out}, 0, $sent) = '';
+            return 1 if $one->{out} ne '';
+        }
+        return 1 if $one->{due};
+        my $step = shift @{ $one->{steps} // [] } // return 1;
+        if (!ref $step) {
+            $one->{out} = $step;
+            next;
+        }
+        my ($what, $with) = @$step;
+        if ($what eq 'pause') {
+            $one->{due} = time + $with if $with;
+        } elsif ($what eq 'each') {
+            $one->{out} = $with->() // next;
+            unshift @{ $one->{steps} }, $step;
+        } elsif ($what eq 'hang') {
+            unshift @{ $one->{steps} }, $step;
+            return 1;
+        } elsif ($what eq 'keep') {
+            note({ end => 'kept', n => $one->{n}, sent => $one->{sent}, question => $one->{question} });
+            delete @$one{qw(steps question)};
+            return 1;
+        } elsif ($what eq 'reset') {
+            setsockopt $one->{socket}, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;
+            return finish($one, 'us');
+        } else {
+            shutdown $one->{socket}, 1;
+            return finish($one, 'us');
+        }
+    }
+}
+
+# ---- what it was asked ----
+
+# The log's lines that hold this text.
+sub lines {
+    my ($self, $text) = @_;
+    return -e $self->{file} ? map { $json->decode($_) } grep { index($_, $text) >= 0 && /\}$/ } split /\n/, slurp($self->{file}) : ();
+}
+
+# The requests so far, in order, or those with this question: { method, target, headers, json, question, n (its connection), at }.
+sub requests {
+    my ($self, $question) = @_;
+    return map { { %{ $_->{request} }, n => $_->{n}, at => $_->{at} } }
+        grep { $_->{request} && (!defined $question || $_->{request}{question} eq $question) } $self->lines(defined $question ? quoted($question) : '"request"');
+}
+
+# How often this question has come.
+sub asked { return scalar(my @all = $_[0]->requests($_[1])) }
+
+# The newest request, or the newest with this question.
+sub last_request { return ($_[0]->requests($_[1]))[-1] }
+
+# How the answers to a question ended: { end => them (they closed), us or kept, at, sent }.
+sub ends {
+    my ($self, $question) = @_;
+    return grep { $_->{end} && ($_->{question} // '') eq $question } $self->lines(quoted($question));
+}
+
+# Connections that were opened so far and had a request.
+sub connections {
+    my ($self) = @_;
+    my %n = map { $_->{n} => 1 } $self->lines('"request"');
+    return scalar keys %n;
+}
+
+1;
