@@ -138,14 +138,13 @@ subtest 'nobody answers' => sub {
         is $got->{status}, $openai ? 502 : 500, "$way: an unknown provider";
         is $got->{error}{message}, "The workspace's provider anthropic is not configured.", '… is told by its name';
         is $got->{times}, 0, '… and nobody asked';
-        # contract/openai.md, 2 and 11.9: a permanent 5xx is marked, or an SDK asks three times.  BUG, reported: it is not.
+        # contract/openai.md, 2 and 11.9: a permanent 5xx is marked, or an SDK asks three times.
         is $got->{headers}{'x-should-retry'}, 'false', '… and an SDK need not try again' if $openai;
         $got = told('thief', key => $beta->{key}, way => $way);
         is $got->{error}{message}, "The workspace's provider mine is not configured.", '… like another tenant\'s';
     }
     told($slug, message => 'anybody?');
     my $row = rows_of($db)->{'anybody?'}[0];
-    # BUG, reported: the row stays open for ever.
     is_deeply [@$row{qw(state reason)}], [qw(failed upstream_missing)], 'the question is on record as failed';
 };
 
@@ -177,7 +176,7 @@ subtest 'addresses' => sub {
     is $got->{status}, 500, 'in the other dialect too';
     is $other->connections, $before, 'nobody was asked';
     # The server's own provider is the operator's word; a tenant that names the same address may not use the connections that
-    # are kept to it.  BUG, reported: a kept connection is used without asking the guard.
+    # are kept to it.
     my @asked = map { told(room(), server => $shut, way => 'completion', message => "warm $_") } 1 .. 3;
     is_deeply [map { $_->{status} } @asked], [200, 200, 200], 'the server\'s own provider may be local';
     set_provider('thief', $server->{url}, model => 'm');
@@ -255,7 +254,7 @@ subtest 'parameters' => sub {
     is $got->{status}, 200, 'null is as good as nothing';
     is_deeply [sort keys %{ $got->{asked}{json} }], [qw(messages model stream stream_options)], '… and goes nowhere';
     my $two = told($slug, way => 'completion', body => { max_tokens => 5, max_completion_tokens => 7 })->{asked}{json};
-    # contract/openai.md, 11.14: treat as one; OpenAI's own service refuses both.  BUG, reported.
+    # contract/openai.md, 11.14: treat as one; OpenAI's own service refuses both.
     is scalar(grep { exists $two->{$_} } qw(max_tokens max_completion_tokens)), 1, 'the two names of one limit go as one';
     $got = told($slug, way => 'completion', body => { user => 'me', store => \1, metadata => {}, unheard_of => [1] });
     is $got->{status}, 200, 'what is unknown is ignored';
@@ -269,7 +268,7 @@ subtest 'images' => sub {
         'attachments of a chat';
     my $history = http($exedra, GET => "/v1/workspace/$slug/chats", key => $key)->{json}{history};
     is $history->[0]{attachments}[1]{contentString}, $url[1], '… are kept with it';
-    # contract/anythingllm.md, 4.3: earlier questions go "with their attachments".  BUG, reported: they go without.
+    # contract/anythingllm.md, 4.3: earlier questions go "with their attachments".
     $asked = told($slug, message => 'and now?')->{asked}{json};
     is_deeply [map { ref $_->{content} ? scalar @{ $_->{content} } : 1 } @{ $asked->{messages} }], [1, 3, 1, 1], '… and go to the model again with the history';
     my $parts = [{ type => 'text', text => 'compare' }, { type => 'image_url', image_url => { url => $url[2], detail => 'low' } },

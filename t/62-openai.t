@@ -282,7 +282,7 @@ subtest 'calls of tools' => sub {
             "$model: whole";
         my $chunks = chunks(frames({ model => $model, %with }));
         my @pieces = map { @{ $_->{choices}[0]{delta}{tool_calls} // [] } } @$chunks;
-        # contract/openai.md 4.1 and 11.7.  BUG, reported: an answer that was no stream gives pieces without an index.
+        # contract/openai.md 4.1 and 11.7
         is_deeply [grep { ($_->{index} // '') !~ /^\d+$/ } @pieces], [], "$model: each piece has its index";
         my @joined;
         for my $piece (@pieces) {
@@ -294,7 +294,6 @@ subtest 'calls of tools' => sub {
         is $chunks->[-1]{choices}[0]{finish_reason}, 'tool_calls', '… which is the finish';
     }
     my @odd = map { @{ $_->{choices}[0]{delta}{tool_calls} // [] } } @{ chunks(frames({ model => 'odd-tools', %with })) };
-    # BUG, reported: pieces that are no objects, or have no index, go on to the client as they came.
     is_deeply [grep { ref $_ ne 'HASH' || ($_->{index} // '') !~ /^\d+$/ } @odd], [], 'pieces that are none are left out';
     is ref post({ model => 'odd-tools', %with })->{json}{choices}, 'ARRAY', '… whole too';
     is psql($db, "SELECT DISTINCT state FROM exedra.chat WHERE prompt = 'use them'"), 'done', 'on record as answered';
@@ -317,7 +316,6 @@ subtest 'who may' => sub {
         my $native = $prefix =~ /openai/;
         for my $wrong (undef, 'sk-exd-' . 'x' x 43) {
             for my $got (post({ model => $slug, messages => [user('x')] }, prefix => $prefix, key => $wrong), http($exedra, GET => "$prefix/models", key => $wrong)) {
-                # BUG, reported: 404, though with code invalid_api_key.
                 is $got->{status}, $native ? 403 : 401, "$prefix: a bad key";
                 is_deeply $got->{json}{error}, $native ? 'No valid api key found.' : { message => 'No valid api key found.', type => 'invalid_request_error', param => undef, code => 'invalid_api_key' }, '… is told';
                 ok $got->{headers}{'x-request-id'}, '… with its id';
@@ -376,7 +374,6 @@ subtest 'what is wrong' => sub {
     }
     is fingerprint($db), $before, 'nothing was written';
     is scalar(() = $provider->requests), $requests, 'nobody was asked';
-    # BUG, reported: these two go to the provider.
     is post({ @good, stop => { a => 1 } })->{status}, 400, 'stop as an object';
     is post({ @good, tool_choice => ['auto'] })->{status}, 400, 'tool_choice as a list';
 };
@@ -384,7 +381,7 @@ subtest 'what is wrong' => sub {
 subtest 'methods and browsers' => sub {
     my $got = http($exedra, GET => '/v1/chat/completions', key => $key);
     is $got->{status}, 405, 'GET';
-    # contract/openai.md 7.1.  BUG, reported: there is no Allow.
+    # contract/openai.md 7.1
     like $got->{headers}{allow} // '', qr/POST/, '… says what is allowed';
     for my $path (map { ("$_/models", "$_/chat/completions") } @prefixes) {
         $got = http($exedra, OPTIONS => $path, headers => { Origin => 'https://site.test', 'Access-Control-Request-Method' => 'POST',

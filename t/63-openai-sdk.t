@@ -56,6 +56,7 @@ my @ran = Exedra::Answer::in_parallel(2, sub {
     return { %$ran, result => scalar(eval { json_value($ran->{out}) }) };
 }, @packages);
 
+eval { wait_for { psql($db, "SELECT count(*) FROM exedra.chat WHERE state = 'open'") == 0 } 3 * $slack, 'the end of all chats' };
 for my $package (@packages) {
     my $ran = shift @ran;
     my $version = json_value(slurp("$modules/$package/package.json"))->{version};

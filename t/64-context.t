@@ -121,7 +121,6 @@ subtest 'calls of tools' => sub {
     for my $what (sort keys %cases) {
         my $last = $cases{$what}[-1]{content};
         my $got = ask($exedra, 'completion', key => $key, slug => $slug, message => $last, messages => $cases{$what});
-        # BUG, reported: the last three send the result alone.
         if ($got->{status} == 400) {
             is $got->{error}{code}, 'context_length_exceeded', "$what: refused";
             next;
@@ -153,7 +152,6 @@ subtest 'a question that is too long' => sub {
             $got = ask($exedra, $way, key => $key, slug => $slug, message => $question . 'x' x $more);
             is $got->{status}, 400, "$more more: 400";
             like $got->{error}{message}, qr/context window of $WINDOW tokens/, '… that says why';
-            # BUG, reported: param is `message`, which is no parameter of OpenAI's.
             is_deeply [@{ $got->{error} }{qw(type param code)}], ['invalid_request_error', 'messages', 'context_length_exceeded'], '… as OpenAI does' if $openai;
             like $got->{raw}, qr/"type":"abort"/, '… as an abort' if !$openai;
             is scalar(() = $provider->requests), $asked, '… and nobody is asked';

@@ -200,7 +200,6 @@ subtest 'a CGI program' => sub {
     kill TERM => $pid;
     my $left = eval { wait_for { left_at('say cgi n=400 pause=0.05') } 3 * $slack, 'x' };
     ok $left, 'SIGTERM ends the call';
-    # BUG, reported: SIGTERM kills it, and its row stays open for ever.
     is eval { wait_for { my $row = row('say cgi n=400 pause=0.05'); $row->{state} ne 'open' && $row->{state} } 3, 'x' } // 'open', 'stopped', 'and the row is stopped';
     end_process($pid, signal => 'KILL');
 };
@@ -219,7 +218,6 @@ subtest 'the time to drain is over' => sub {
         $answer = $crowd->answer($client);
         ok !$answer->{complete} && !$answer->{wrong}, '… and does not look complete' or diag $answer->{wrong} // 'complete';
         ok length($answer->{error}{message} // ''), '… but says so';
-        # BUG, reported: it says that the key may not be used any more, and 403 before the first byte.
         unlike $answer->{error}{message} // '', qr/key/, '… and not that the key is to blame';
         is $answer->{status}, $way =~ /^(?:stream|chunks)$/ ? 200 : 503, '… with its status';
         my $row = row($question);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "web/dispatch.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -13,8 +14,8 @@
 #include "web/reply.h"
 #include "web/request.h"
 
-/* Bodies up to this are read before the key is looked up, so that the usual request has one round trip. */
-enum { TRUST_BYTES = 65536 };
+/* Bodies up to TRUST_BYTES are read before the key is looked up, so that the usual request has one round trip. */
+enum { TRUST_BYTES = 65536, LARGE_BYTES = 1 << 20 };
 
 static atomic_int streams_open;
 static int streams_most;
@@ -168,6 +169,7 @@ static void exhausted(struct request *req)
 void dispatch(struct wire *wire, const struct config *config, struct arena *arena)
 {
 	struct request *volatile req = NULL;
+	volatile bool large = false;
 	jmp_buf escape;
 
 	if (setjmp(escape) == 0) {
@@ -184,10 +186,15 @@ void dispatch(struct wire *wire, const struct config *config, struct arena *aren
 		exhausted(req);
 	}
 	arena_escape(arena, NULL);
-	if (req != NULL)
+	if (req != NULL) {
 		report(req);
+		large = req->body_len > LARGE_BYTES;
+	}
 	wire_end(wire);
 	arena_empty(arena);
+	/* A parsed body is a million small pieces, which malloc would keep for the next ones. */
+	if (large)
+		malloc_trim(0);
 }
 
 void dispatch_busy(struct wire *wire, const struct config *config, struct arena *arena)
