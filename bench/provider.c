@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * A model's provider for measuring: OpenAI's chat completions on loopback, one thread, epoll, as little work as possible.
- * The model's name says what it does: paced-CHUNKS-MS streams so many chunks of 24 bytes with that beat; instant answers with
- * one chunk at once.  usage: provider PORT */
+ * A model's provider for measuring: OpenAI's chat completions on loopback, one thread, epoll, as little work as
+ * possible. The model's name says what it does: paced-CHUNKS-MS streams so many chunks of 24 bytes with that beat;
+ * instant answers with one chunk at once.  usage: provider PORT */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -34,8 +34,12 @@ static int poll_fd;
 
 static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 static const char finish[] =
-	"data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
-	"data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":7,\"total_tokens\":16}}\n\n"
+	"data: "
+	"{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,"
+	"\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+	"data: "
+	"{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[],\"usage\":{"
+	"\"prompt_tokens\":9,\"completion_tokens\":7,\"total_tokens\":16}}\n\n"
 	"data: [DONE]\n\n";
 
 static int64_t now_ms(void)
@@ -83,7 +87,11 @@ static void send_all(struct peer *peer, const char *bytes, size_t len)
 static size_t put_text(char *out, int no)
 {
 	char event[400];
-	size_t len = (size_t)sprintf(event, "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"chunk %016d  \"},\"finish_reason\":null}]}\n\n", no);
+	size_t len = (size_t)sprintf(event,
+		"data: "
+		"{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{"
+		"\"index\":0,\"delta\":{\"content\":\"chunk %016d  \"},\"finish_reason\":null}]}\n\n",
+		no);
 
 	return put_chunk(out, event, len);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * A client for measuring: so many event streams at once from one address, one thread, epoll.  Counts those that end whole,
- * measures the gaps between their events and the time to the first.
- * usage: streams ADDRESS:PORT PATH STREAMS PER_SECOND END [HEADER...] < BODY
- * END is the text whose arrival makes a stream whole ("[DONE]", "finalizeResponseStream"). */
+ * A client for measuring: so many event streams at once from one address, one thread, epoll.  Counts those that end
+ * whole, measures the gaps between their events and the time to the first. usage: streams ADDRESS:PORT PATH STREAMS
+ * PER_SECOND END [HEADER...] < BODY END is the text whose arrival makes a stream whole ("[DONE]",
+ * "finalizeResponseStream"). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -66,7 +66,11 @@ static void build_request(const char *host, const char *path, char **headers, in
 {
 	static char body[1 << 19];
 	size_t len = fread(body, 1, sizeof(body) - 1, stdin);
-	int at = sprintf(request, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n", path, host, len), i;
+	int at = sprintf(request,
+		    "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: "
+		    "%zu\r\nConnection: close\r\n",
+		    path, host, len),
+	    i;
 
 	for (i = 0; i < n; i++)
 		at += sprintf(request + at, "%s\r\n", headers[i]);
@@ -165,7 +169,9 @@ int main(int argc, char **argv)
 		if (now() - started > 300)
 			break;
 	}
-	printf("{\"streams\":%d,\"whole\":%d,\"failed\":%d,\"seconds\":%.2f,\"first_p50_ms\":%.1f,\"first_p99_ms\":%.1f,\"gap_p50_ms\":%.1f,\"gap_p99_ms\":%.1f}\n",
-		n, n_whole, n_failed, now() - started, percentile(firsts, 0.5), percentile(firsts, 0.99), percentile(gaps, 0.5), percentile(gaps, 0.99));
+	printf("{\"streams\":%d,\"whole\":%d,\"failed\":%d,\"seconds\":%.2f,\"first_p50_ms\":%.1f,\"first_p99_ms\":%."
+	       "1f,\"gap_p50_ms\":%.1f,\"gap_p99_ms\":%.1f}\n",
+		n, n_whole, n_failed, now() - started, percentile(firsts, 0.5), percentile(firsts, 0.99),
+		percentile(gaps, 0.5), percentile(gaps, 0.99));
 	return n_whole == n ? 0 : 1;
 }

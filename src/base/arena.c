@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	FIRST_BLOCK = 4 * 1024, /* every open stream holds two arenas for as long as it lasts */
+	FIRST_BLOCK = 4 * 1024,   /* every open stream holds two arenas for as long as it lasts */
 	LAST_BLOCK = 1024 * 1024, /* blocks double up to here */
 	ALIGN = alignof(max_align_t),
 #ifdef __SANITIZE_ADDRESS__
@@ -41,16 +41,14 @@ struct arena {
 	alignas(max_align_t) char first[FIRST_BLOCK];
 };
 
-static void
-rewind_to_first(struct arena *arena)
+static void rewind_to_first(struct arena *arena)
 {
 	arena->at = arena->first;
 	arena->end = arena->first + sizeof arena->first;
 	arena->next_block = 2 * FIRST_BLOCK;
 }
 
-struct arena *
-arena_new(void)
+struct arena *arena_new(void)
 {
 	struct arena *arena = malloc(sizeof *arena);
 
@@ -63,8 +61,7 @@ arena_new(void)
 	return arena;
 }
 
-void
-arena_free(struct arena *arena)
+void arena_free(struct arena *arena)
 {
 	if (arena == NULL)
 		return;
@@ -72,14 +69,12 @@ arena_free(struct arena *arena)
 	free(arena);
 }
 
-void
-arena_escape(struct arena *arena, jmp_buf *escape)
+void arena_escape(struct arena *arena, jmp_buf *escape)
 {
 	arena->escape = escape;
 }
 
-_Noreturn void
-arena_exhausted(struct arena *arena)
+_Noreturn void arena_exhausted(struct arena *arena)
 {
 	if (arena->escape != NULL)
 		longjmp(*arena->escape, 1);
@@ -87,8 +82,7 @@ arena_exhausted(struct arena *arena)
 	abort();
 }
 
-static char *
-add_lump(struct arena *arena, size_t bytes)
+static char *add_lump(struct arena *arena, size_t bytes)
 {
 	struct lump *lump;
 
@@ -103,8 +97,7 @@ add_lump(struct arena *arena, size_t bytes)
 	return lump->bytes;
 }
 
-static void *
-take(struct arena *arena, size_t bytes)
+static void *take(struct arena *arena, size_t bytes)
 {
 	char *piece;
 
@@ -127,8 +120,7 @@ take(struct arena *arena, size_t bytes)
 	return memset(piece, 0, bytes);
 }
 
-void *
-arena_get(struct arena *arena, size_t bytes)
+void *arena_get(struct arena *arena, size_t bytes)
 {
 	void *piece = take(arena, bytes);
 
@@ -137,8 +129,7 @@ arena_get(struct arena *arena, size_t bytes)
 	return piece;
 }
 
-char *
-arena_copy(struct arena *arena, const char *from, size_t len)
+char *arena_copy(struct arena *arena, const char *from, size_t len)
 {
 	char *copy;
 
@@ -149,14 +140,12 @@ arena_copy(struct arena *arena, const char *from, size_t len)
 	return copy;
 }
 
-char *
-arena_strdup(struct arena *arena, const char *from)
+char *arena_strdup(struct arena *arena, const char *from)
 {
 	return from == NULL ? NULL : arena_copy(arena, from, strlen(from));
 }
 
-char *
-arena_vprintf(struct arena *arena, const char *format, va_list args)
+char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
 	va_list again;
 	char *text;
@@ -172,8 +161,7 @@ arena_vprintf(struct arena *arena, const char *format, va_list args)
 	return text;
 }
 
-char *
-arena_printf(struct arena *arena, const char *format, ...)
+char *arena_printf(struct arena *arena, const char *format, ...)
 {
 	va_list args;
 	char *text;
@@ -184,8 +172,7 @@ arena_printf(struct arena *arena, const char *format, ...)
 	return text;
 }
 
-void
-arena_later(struct arena *arena, void (*release)(void *thing), void *thing)
+void arena_later(struct arena *arena, void (*release)(void *thing), void *thing)
 {
 	struct later *later = take(arena, sizeof *later);
 
@@ -200,8 +187,7 @@ arena_later(struct arena *arena, void (*release)(void *thing), void *thing)
 	arena->laters = later;
 }
 
-void
-arena_empty(struct arena *arena)
+void arena_empty(struct arena *arena)
 {
 	struct later *later;
 	struct lump *lump;

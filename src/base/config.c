@@ -28,31 +28,46 @@ struct setting {
 #define AT(member) offsetof(struct config, member)
 
 static const struct setting settings[] = {
-	{"listen", TEXT, AT(listen), "/run/exedra/exedra.sock", 0, 0, "Where the web server finds us: a path, or a loopback address and port."},
+	{"listen", TEXT, AT(listen), "/run/exedra/exedra.sock", 0, 0,
+		"Where the web server finds us: a path, or a loopback address and port."},
 	{"socket.mode", OCTAL, AT(socket_mode), "0660", 0, 0777, "Permissions of the socket."},
 	{"processes", NUMBER, AT(processes), "0", 0, 256, "Worker processes; 0 is one a core."},
-	{"threads", NUMBER, AT(threads), "4096", 8, 16384, "Requests a worker answers at the same time; streams hold at most 7/8 of them."},
+	{"threads", NUMBER, AT(threads), "4096", 8, 16384,
+		"Requests a worker answers at the same time; streams hold at most 7/8 of them."},
 	{"drain", NUMBER, AT(drain_s), "30", 10, 3600, "Seconds that requests have to finish when a worker ends."},
-	{"body.timeout", NUMBER, AT(body_timeout_s), "30", 1, 3600, "Seconds without a byte after which a request, or a client that does not read, is given up."},
-	{"stream.keepalive", NUMBER, AT(keepalive_s), "15", 1, 600, "Seconds of a model's silence after which a stream sends a sign of life."},
+	{"body.timeout", NUMBER, AT(body_timeout_s), "30", 1, 3600,
+		"Seconds without a byte after which a request, or a client that does not read, is given up."},
+	{"stream.keepalive", NUMBER, AT(keepalive_s), "15", 1, 600,
+		"Seconds of a model's silence after which a stream sends a sign of life."},
 	{"db.url", TEXT, AT(db_url), "dbname=exedra", 0, 0, "libpq connection string or URI of the database."},
 	{"db.pool", NUMBER, AT(db_pool), "4", 1, 100, "Database connections of a worker process."},
-	{"db.prepare", SWITCH, AT(db_prepare), "on", 0, 0, "Prepared statements; off behind a pooler in transaction mode."},
+	{"db.prepare", SWITCH, AT(db_prepare), "on", 0, 0,
+		"Prepared statements; off behind a pooler in transaction mode."},
 	{"db.timeout", NUMBER, AT(db_timeout_s), "30", 1, 3600, "Seconds after which a statement is given up."},
 	{"log.level", LEVEL, AT(log_level), "info", 0, 0, "error, warning, info or debug."},
-	{"llm.provider", TEXT, AT(llm_provider), NULL, 0, 0, "What the server's provider is called; a well-known service (openai, mistral, ollama ...) needs no llm.url."},
-	{"llm.url", TEXT, AT(llm_url), NULL, 0, 0, "Base URL of an OpenAI-compatible provider, with its /v1; unset: answers quote documents."},
+	{"llm.provider", TEXT, AT(llm_provider), NULL, 0, 0,
+		"What the server's provider is called; a well-known service (openai, mistral, ollama ...) needs no "
+		"llm.url."},
+	{"llm.url", TEXT, AT(llm_url), NULL, 0, 0,
+		"Base URL of an OpenAI-compatible provider, with its /v1; unset: answers quote documents."},
 	{"llm.key", TEXT, AT(llm_key), NULL, 0, 0, "Its API key."},
 	{"llm.model", TEXT, AT(llm_model), NULL, 0, 0, "The model to ask when a workspace names none."},
 	{"llm.context", NUMBER, AT(llm_context_tokens), "8192", 512, 16777216, "Tokens of the model's context window."},
 	{"llm.timeout.connect", NUMBER, AT(llm_connect_timeout_s), "5", 1, 600, "Seconds to connect to the provider."},
-	{"llm.timeout.first", NUMBER, AT(llm_first_timeout_s), "60", 1, 3600, "Seconds until the provider's first byte."},
-	{"llm.timeout.idle", NUMBER, AT(llm_idle_timeout_s), "30", 1, 3600, "Seconds of silence between two of its bytes."},
-	{"outbound.allow", TEXT, AT(outbound_allow), NULL, 0, 0, "Networks, separated by spaces, that addresses supplied by tenants may lie in although they are not public."},
-	{"secret.file", TEXT, AT(secret_file), DEFAULT_SECRET, 0, 0, "File with the key that seals tenants' credentials; exedractl makes it."},
+	{"llm.timeout.first", NUMBER, AT(llm_first_timeout_s), "60", 1, 3600,
+		"Seconds until the provider's first byte."},
+	{"llm.timeout.idle", NUMBER, AT(llm_idle_timeout_s), "30", 1, 3600,
+		"Seconds of silence between two of its bytes."},
+	{"outbound.allow", TEXT, AT(outbound_allow), NULL, 0, 0,
+		"Networks, separated by spaces, that addresses supplied by tenants may lie in although they are not "
+		"public."},
+	{"secret.file", TEXT, AT(secret_file), DEFAULT_SECRET, 0, 0,
+		"File with the key that seals tenants' credentials; exedractl makes it."},
 	{"chunk.size", NUMBER, AT(chunk_chars), "1000", 100, 8000, "Characters of a passage at most."},
-	{"chunk.overlap", NUMBER, AT(chunk_overlap), "20", 0, 1000, "Characters that two neighbouring passages share at most."},
-	{"cors.origins", TEXT, AT(cors_origins), "*", 0, 0, "Web origins whose pages may call the API, separated by spaces; * is all."},
+	{"chunk.overlap", NUMBER, AT(chunk_overlap), "20", 0, 1000,
+		"Characters that two neighbouring passages share at most."},
+	{"cors.origins", TEXT, AT(cors_origins), "*", 0, 0,
+		"Web origins whose pages may call the API, separated by spaces; * is all."},
 };
 
 enum { N_SETTINGS = sizeof(settings) / sizeof(settings[0]) };
@@ -144,7 +159,8 @@ static const struct setting *find(const char *name)
 static void explain(const struct setting *s, const char *where, char *problem, size_t room)
 {
 	if (s->kind == NUMBER)
-		snprintf(problem, room, "%s: %s takes a whole number from %d to %d.", where, s->name, s->least, s->most);
+		snprintf(
+			problem, room, "%s: %s takes a whole number from %d to %d.", where, s->name, s->least, s->most);
 	else if (s->kind == OCTAL)
 		snprintf(problem, room, "%s: %s takes octal permissions such as 0660.", where, s->name);
 	else if (s->kind == SWITCH)
@@ -270,7 +286,8 @@ struct config *config_read(const char *path, char *problem, size_t room)
 	for (i = 0; i < N_SETTINGS; i++)
 		if (settings[i].preset != NULL && set(config, &settings[i], settings[i].preset) < 0)
 			abort(); /* the table contradicts itself */
-	if ((path != NULL && read_file(config, path, problem, room) < 0) || read_environment(config, problem, room) < 0) {
+	if ((path != NULL && read_file(config, path, problem, room) < 0) ||
+		read_environment(config, problem, room) < 0) {
 		config_free(config);
 		return NULL;
 	}
@@ -300,7 +317,7 @@ const struct setting_text *config_list(void)
 	int i;
 
 	for (i = 0; i < N_SETTINGS; i++)
-		list[i] = (struct setting_text){settings[i].name, kind_names[settings[i].kind], settings[i].preset,
-			settings[i].description};
+		list[i] = (struct setting_text){
+			settings[i].name, kind_names[settings[i].kind], settings[i].preset, settings[i].description};
 	return list;
 }

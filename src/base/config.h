@@ -26,7 +26,7 @@ struct config {
 	int log_level; /* enum log_level */
 
 	const char *llm_provider; /* a preset's name, or what the provider is to be called */
-	const char *llm_url; /* NULL: the preset's; without one no model: the quote provider answers */
+	const char *llm_url;      /* NULL: the preset's; without one no model: the quote provider answers */
 	const char *llm_key;
 	const char *llm_model;
 	int llm_context_tokens;

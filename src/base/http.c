@@ -23,15 +23,15 @@ enum {
 	LOOK_MS = 200, /* between two looks after the client */
 };
 
-/* A handle; it keeps its connections warm between calls.  curl_easy_perform() and no multi of our own: that takes 35 kB more
- * for every stream (a table of 911 lists, seen with 7.88). */
+/* A handle; it keeps its connections warm between calls.  curl_easy_perform() and no multi of our own: that takes 35 kB
+ * more for every stream (a table of 911 lists, seen with 7.88). */
 struct line {
 	CURL *easy;
 	struct line *next;
 };
 
-/* Guarded calls have lines of their own: a connection that is kept is not asked about again, so one that was made without
- * the guard must never serve a call that needs it. */
+/* Guarded calls have lines of their own: a connection that is kept is not asked about again, so one that was made
+ * without the guard must never serve a call that needs it. */
 static struct {
 	pthread_mutex_t lock;
 	struct line *idle[2]; /* unguarded, guarded */
@@ -49,9 +49,9 @@ struct exchange {
 	int64_t signal_ms;      /* when to call silence() */
 	int64_t looked_ms;      /* when the client was last looked after */
 	struct task *task;
-	int since_enough;       /* calls of on_progress() since call->enough */
-	bool stopped;           /* a callback of the caller's said so */
-	bool ended;             /* we ended it; call->end says why */
+	int since_enough; /* calls of on_progress() since call->enough */
+	bool stopped;     /* a callback of the caller's said so */
+	bool ended;       /* we ended it; call->end says why */
 	CURL *easy;
 };
 
@@ -127,7 +127,8 @@ static void note_type(struct http_call *call, const char *value, size_t len)
 {
 	size_t i;
 
-	for (i = 0; i < len && i < sizeof(call->type) - 1 && value[i] != ';' && value[i] != '\r' && value[i] != '\n'; i++)
+	for (i = 0; i < len && i < sizeof(call->type) - 1 && value[i] != ';' && value[i] != '\r' && value[i] != '\n';
+		i++)
 		call->type[i] = (char)tolower((unsigned char)value[i]);
 	while (i > 0 && call->type[i - 1] == ' ')
 		i--;
@@ -219,7 +220,8 @@ static int end_now(struct exchange *exchange, enum http_end end)
 	return 1; /* ends the transfer */
 }
 
-/* Has the client gone?  Asked a few times a second at most: it is a system call, and this is on the way of every chunk. */
+/* Has the client gone?  Asked a few times a second at most: it is a system call, and this is on the way of every chunk.
+ */
 static bool client_gone(struct exchange *exchange, int64_t now)
 {
 	struct pollfd client = {.fd = exchange->task->gone_fd, .events = POLLIN};
@@ -239,8 +241,8 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	long code = 0;
 
 	(void)a, (void)b, (void)c, (void)d;
-	/* The caller has all it wants.  Called once in the turn that brought it, whether or not that was the end of the body; a
-	 * second time only when it was not: then the end is not waited for. */
+	/* The caller has all it wants.  Called once in the turn that brought it, whether or not that was the end of the
+	 * body; a second time only when it was not: then the end is not waited for. */
 	if (call->enough && exchange->since_enough++ > 0)
 		return end_now(exchange, HTTP_DONE_EARLY);
 	if (__atomic_load_n(&exchange->task->stop, __ATOMIC_ACQUIRE))
@@ -271,7 +273,8 @@ static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)call->connect_timeout_s);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "exedra");
-	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, ""); /* what comes compressed unasked is decoded, not passed on */
+	curl_easy_setopt(
+		easy, CURLOPT_ACCEPT_ENCODING, ""); /* what comes compressed unasked is decoded, not passed on */
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -279,7 +282,8 @@ static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L); /* a chunk has a few hundred bytes; the default takes 16 kB a stream */
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+		4096L); /* a chunk has a few hundred bytes; the default takes 16 kB a stream */
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
 	if (call->body != NULL) {

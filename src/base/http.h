@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * Calls to other servers, by libcurl: blocking for the caller, but awake, once a second at least, to silence and to a client that goes. */
+ * Calls to other servers, by libcurl: blocking for the caller, but awake, once a second at least, to silence and to a
+ * client that goes. */
 #ifndef EXEDRA_HTTP_H
 #define EXEDRA_HTTP_H
 
@@ -10,17 +11,17 @@
 
 /* How a call ended. */
 enum http_end {
-	HTTP_DONE,           /* the whole answer has come */
-	HTTP_DONE_EARLY,     /* the caller had enough, and the body had not ended */
-	HTTP_STOPPED,        /* a callback said stop */
-	HTTP_CLIENT_GONE,    /* nobody waits for it any more */
-	HTTP_UNREACHABLE,    /* no connection, no name, no TLS */
+	HTTP_DONE,        /* the whole answer has come */
+	HTTP_DONE_EARLY,  /* the caller had enough, and the body had not ended */
+	HTTP_STOPPED,     /* a callback said stop */
+	HTTP_CLIENT_GONE, /* nobody waits for it any more */
+	HTTP_UNREACHABLE, /* no connection, no name, no TLS */
 	HTTP_CONNECT_TIMEOUT,
-	HTTP_FIRST_TIMEOUT,  /* connected, but no answer */
-	HTTP_IDLE_TIMEOUT,   /* silent in the middle */
-	HTTP_BROKEN,         /* reset, cut, or no HTTP */
-	HTTP_TASK_STOPPED,   /* http_stop_task() */
-	HTTP_FORBIDDEN,      /* the guard refused every address */
+	HTTP_FIRST_TIMEOUT, /* connected, but no answer */
+	HTTP_IDLE_TIMEOUT,  /* silent in the middle */
+	HTTP_BROKEN,        /* reset, cut, or no HTTP */
+	HTTP_TASK_STOPPED,  /* http_stop_task() */
+	HTTP_FORBIDDEN,     /* the guard refused every address */
 };
 
 struct http_call {
@@ -29,23 +30,24 @@ struct http_call {
 	const char *body;           /* POST; NULL: GET */
 	size_t body_len;
 	int connect_timeout_s, first_timeout_s, idle_timeout_s;
-	const char *allowed;        /* not NULL: the address is somebody's word; only public ones, and these (outbound.h) */
-	int silence_s;              /* call `silence` after so many quiet seconds, again and again */
+	const char *allowed; /* not NULL: the address is somebody's word; only public ones, and these (outbound.h) */
+	int silence_s;       /* call `silence` after so many quiet seconds, again and again */
 
-	bool fresh;                 /* on a new connection */
-	bool enough;                /* set by `data`: nothing more is wanted; the call ends well at once */
+	bool fresh;  /* on a new connection */
+	bool enough; /* set by `data`: nothing more is wanted; the call ends well at once */
 
-	/* Each returns 0 to go on and -1 to stop.  `data` may be called many times; `silence` and `gone` may be NULL. */
+	/* Each returns 0 to go on and -1 to stop.  `data` may be called many times; `silence` and `gone` may be NULL.
+	 */
 	int (*data)(void *arg, const char *bytes, size_t len);
 	int (*silence)(void *arg);
-	bool (*gone)(void *arg);    /* asked when the task's gone_fd stirs */
+	bool (*gone)(void *arg); /* asked when the task's gone_fd stirs */
 	void *arg;
 
 	/* What came. */
 	enum http_end end;
-	int status;                 /* 0 = no answer */
-	char type[64];              /* content type, lower case, without parameters */
-	int retry_after_s;          /* 0 = not said, or nonsense */
+	int status;        /* 0 = no answer */
+	char type[64];     /* content type, lower case, without parameters */
+	int retry_after_s; /* 0 = not said, or nonsense */
 	bool any_data;
 };
 

@@ -48,8 +48,8 @@ struct check {
 /* What the text may go on with. */
 enum want { VALUE, VALUE_OR_END, KEY, KEY_OR_END, COMMA_OR_END };
 
-__attribute__((format(printf, 4, 5))) static int
-refuse(struct check *check, const char *code, size_t at, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static int refuse(
+	struct check *check, const char *code, size_t at, const char *format, ...)
 {
 	va_list args;
 
@@ -61,41 +61,35 @@ refuse(struct check *check, const char *code, size_t at, const char *format, ...
 	return -1;
 }
 
-static int
-refuse_here(struct check *check)
+static int refuse_here(struct check *check)
 {
-	return refuse(check, "json_syntax", check->at,
-		check->at < check->len ? "unexpected character" : "unexpected end");
+	return refuse(
+		check, "json_syntax", check->at, check->at < check->len ? "unexpected character" : "unexpected end");
 }
 
 /* The byte at hand, or -1 at the end. */
-static int
-peek(const struct check *check)
+static int peek(const struct check *check)
 {
 	return check->at < check->len ? (unsigned char)check->text[check->at] : -1;
 }
 
-static bool
-is_space(int c)
+static bool is_space(int c)
 {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-static void
-skip_space(struct check *check)
+static void skip_space(struct check *check)
 {
 	while (is_space(peek(check)))
 		check->at++;
 }
 
-static bool
-is_digit(int c)
+static bool is_digit(int c)
 {
 	return c >= '0' && c <= '9';
 }
 
-static int
-pass_hex4(struct check *check, uint32_t *code)
+static int pass_hex4(struct check *check, uint32_t *code)
 {
 	*code = 0;
 	for (int i = 0; i < 4; i++, check->at++) {
@@ -112,8 +106,7 @@ pass_hex4(struct check *check, uint32_t *code)
 }
 
 /* After the u of an escape: four digits, and the other half when they are half of a pair. */
-static int
-pass_unicode(struct check *check, uint32_t *code)
+static int pass_unicode(struct check *check, uint32_t *code)
 {
 	size_t from = check->at - 2;
 	uint32_t low = 0;
@@ -136,8 +129,7 @@ pass_unicode(struct check *check, uint32_t *code)
 }
 
 /* At a backslash.  The character meant goes to *code. */
-static int
-pass_escape(struct check *check, uint32_t *code)
+static int pass_escape(struct check *check, uint32_t *code)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	const char *found;
@@ -158,8 +150,7 @@ pass_escape(struct check *check, uint32_t *code)
 }
 
 /* At a character that may not simply be copied: an escape, UTF-8, or what a string must not hold. */
-static int
-pass_special(struct check *check, struct str *unescaped)
+static int pass_special(struct check *check, struct str *unescaped)
 {
 	uint32_t code;
 	int n, c = peek(check);
@@ -185,8 +176,7 @@ pass_special(struct check *check, struct str *unescaped)
 }
 
 /* At the opening quote, to behind the closing one.  `unescaped`, unless NULL, gets the characters meant. */
-static int
-pass_string(struct check *check, struct str *unescaped)
+static int pass_string(struct check *check, struct str *unescaped)
 {
 	check->at++;
 	for (;;) {
@@ -206,8 +196,7 @@ pass_string(struct check *check, struct str *unescaped)
 	}
 }
 
-static int
-pass_digits(struct check *check)
+static int pass_digits(struct check *check)
 {
 	if (!is_digit(peek(check)))
 		return refuse_here(check);
@@ -216,8 +205,7 @@ pass_digits(struct check *check)
 	return 0;
 }
 
-static bool
-fits_int64(const char *digits, size_t len, bool is_negative)
+static bool fits_int64(const char *digits, size_t len, bool is_negative)
 {
 	const char *limit = is_negative ? "9223372036854775808" : "9223372036854775807";
 
@@ -225,8 +213,7 @@ fits_int64(const char *digits, size_t len, bool is_negative)
 }
 
 /* json-c would make an infinity of 1e400, which no answer could say again. */
-static bool
-fits_double(const char *number, size_t len)
+static bool fits_double(const char *number, size_t len)
 {
 	static locale_t c_locale; /* whose decimal point is '.' */
 	char copy[JSON_MAX_NUMBER + 1];
@@ -238,8 +225,7 @@ fits_double(const char *number, size_t len)
 	return isfinite(strtod_l(copy, NULL, c_locale));
 }
 
-static int
-pass_number(struct check *check)
+static int pass_number(struct check *check)
 {
 	size_t from = check->at, digits, len;
 	bool is_integer = true, is_negative = peek(check) == '-';
@@ -266,8 +252,7 @@ pass_number(struct check *check)
 			return -1;
 	}
 	if (check->at - from > JSON_MAX_NUMBER)
-		return refuse(
-			check, "json_number", from, "a number of more than %d characters", JSON_MAX_NUMBER);
+		return refuse(check, "json_number", from, "a number of more than %d characters", JSON_MAX_NUMBER);
 	if (is_integer && !fits_int64(check->text + digits, len, is_negative))
 		return refuse(check, "json_number", from, "an integer that 64 bits cannot hold");
 	if (!is_integer && !fits_double(check->text + from, check->at - from))
@@ -275,8 +260,7 @@ pass_number(struct check *check)
 	return 0;
 }
 
-static int
-pass_word(struct check *check, const char *word)
+static int pass_word(struct check *check, const char *word)
 {
 	for (; *word != '\0'; word++, check->at++)
 		if (peek(check) != *word)
@@ -284,24 +268,21 @@ pass_word(struct check *check, const char *word)
 	return 0;
 }
 
-static int
-open_level(struct check *check, enum want *want)
+static int open_level(struct check *check, enum want *want)
 {
 	bool is_object = peek(check) == '{';
 
 	if (check->depth == JSON_MAX_DEPTH)
 		return refuse(check, "json_depth", check->at, "more than %d levels", JSON_MAX_DEPTH);
 	if (++check->containers_seen > MAX_CONTAINERS)
-		return refuse(
-			check, "json_keys", check->at, "more than %d arrays and objects", MAX_CONTAINERS);
+		return refuse(check, "json_keys", check->at, "more than %d arrays and objects", MAX_CONTAINERS);
 	check->levels[check->depth++] = (struct level){is_object, check->n_keys};
 	check->at++;
 	*want = is_object ? KEY_OR_END : VALUE_OR_END;
 	return 0;
 }
 
-static int
-pass_value(struct check *check, enum want *want)
+static int pass_value(struct check *check, enum want *want)
 {
 	if (++check->values_seen > MAX_VALUES)
 		return refuse(check, "json_keys", check->at, "more than %d values", MAX_VALUES);
@@ -325,8 +306,7 @@ pass_value(struct check *check, enum want *want)
 	}
 }
 
-static void
-note_key(struct check *check, size_t from)
+static void note_key(struct check *check, size_t from)
 {
 	struct key *key;
 
@@ -350,8 +330,7 @@ note_key(struct check *check, size_t from)
 	}
 }
 
-static int
-pass_key(struct check *check, enum want *want)
+static int pass_key(struct check *check, enum want *want)
 {
 	size_t from = check->at;
 
@@ -371,8 +350,7 @@ pass_key(struct check *check, enum want *want)
 	return 0;
 }
 
-static int
-compare_keys(const void *a, const void *b)
+static int compare_keys(const void *a, const void *b)
 {
 	const struct key *one = a, *two = b;
 	int order = memcmp(one->at, two->at, one->len < two->len ? one->len : two->len);
@@ -385,8 +363,7 @@ compare_keys(const void *a, const void *b)
 }
 
 /* The keys of the object that closes: is one there twice?  Tells of the first that repeats another. */
-static int
-check_twice(struct check *check, size_t first)
+static int check_twice(struct check *check, size_t first)
 {
 	struct key *keys = check->keys + first;
 	const struct key *again = NULL;
@@ -407,8 +384,7 @@ check_twice(struct check *check, size_t first)
 		n > 60 ? "...\"" : "\"");
 }
 
-static int
-close_level(struct check *check, enum want *want)
+static int close_level(struct check *check, enum want *want)
 {
 	const struct level *level = &check->levels[--check->depth];
 
@@ -420,8 +396,7 @@ close_level(struct check *check, enum want *want)
 	return 0;
 }
 
-static int
-step(struct check *check, enum want *want)
+static int step(struct check *check, enum want *want)
 {
 	int c = peek(check);
 	bool is_object = check->depth > 0 && check->levels[check->depth - 1].is_object;
@@ -451,8 +426,7 @@ step(struct check *check, enum want *want)
 	return 0;
 }
 
-int
-json_check(struct arena *arena, const char *text, size_t len, struct json_fault *fault)
+int json_check(struct arena *arena, const char *text, size_t len, struct json_fault *fault)
 {
 	struct check check = {.arena = arena, .text = text, .len = len, .fault = fault};
 	enum want want = VALUE;
@@ -469,16 +443,14 @@ json_check(struct arena *arena, const char *text, size_t len, struct json_fault 
 	return 0;
 }
 
-static void
-release_object(void *object)
+static void release_object(void *object)
 {
 	json_object_put(object);
 }
 
 /* json-c 0.16 masks too few bits: of an escaped U+1D800..1DFFF, 2D800..2DFFF (Han) and so on it makes U+FFFD.
  * So pairs of escapes are written out before it sees them. */
-static bool
-has_pairs(const char *text, size_t len)
+static bool has_pairs(const char *text, size_t len)
 {
 	const char *at = text, *end = text + len;
 
@@ -490,8 +462,7 @@ has_pairs(const char *text, size_t len)
 	return false;
 }
 
-static struct str *
-write_pairs(struct arena *arena, const char *text, size_t len)
+static struct str *write_pairs(struct arena *arena, const char *text, size_t len)
 {
 	struct json_fault unused;
 	struct check check = {.text = text, .len = len, .fault = &unused};
@@ -513,8 +484,7 @@ write_pairs(struct arena *arena, const char *text, size_t len)
 	return out;
 }
 
-static struct json_object *
-parse(struct task *task, const char *text, size_t len, enum json_tokener_error *error)
+static struct json_object *parse(struct task *task, const char *text, size_t len, enum json_tokener_error *error)
 {
 	/* json-c counts a scalar as a level, and wants one more than there are */
 	struct json_tokener *tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 2);
@@ -533,12 +503,10 @@ parse(struct task *task, const char *text, size_t len, enum json_tokener_error *
 }
 
 /* Why json-c made nothing of a text that passed the check. */
-static void
-explain(struct task *task, const char *text, size_t len, enum json_tokener_error error)
+static void explain(struct task *task, const char *text, size_t len, enum json_tokener_error error)
 {
 	if (error != json_tokener_success)
-		fail(task, 400, "json_syntax", "The body is not valid JSON: %s.",
-			json_tokener_error_desc(error));
+		fail(task, 400, "json_syntax", "The body is not valid JSON: %s.", json_tokener_error_desc(error));
 	else if (len >= 4 && memcmp(text + len - 4, "null", 4) == 0)
 		/* json-c's null is NULL, and a caller could not tell it from a failure */
 		fail(task, 400, "json_null", "The body is null.");
@@ -546,8 +514,7 @@ explain(struct task *task, const char *text, size_t len, enum json_tokener_error
 		arena_exhausted(task->arena);
 }
 
-struct json_object *
-json_read(struct task *task, const char *text, size_t len)
+struct json_object *json_read(struct task *task, const char *text, size_t len)
 {
 	enum json_tokener_error error;
 	struct json_object *object;
@@ -560,8 +527,7 @@ json_read(struct task *task, const char *text, size_t len)
 		return NULL;
 	}
 	if (json_check(task->arena, text, len, &fault) < 0) {
-		fail(task, 400, fault.code, "The body is not valid JSON: %s at byte %zu.", fault.what,
-			fault.at);
+		fail(task, 400, fault.code, "The body is not valid JSON: %s at byte %zu.", fault.what, fault.at);
 		return NULL;
 	}
 	if (has_pairs(text, len)) {

@@ -36,7 +36,8 @@ void log_event(enum log_level level, const struct task *task, const char *event,
 	if (level > threshold)
 		return;
 	len = put_time(line, sizeof(line));
-	len += (size_t)snprintf(line + len, sizeof(line) - len, " level=%s pid=%d event=%s", names[level], (int)getpid(), event);
+	len += (size_t)snprintf(
+		line + len, sizeof(line) - len, " level=%s pid=%d event=%s", names[level], (int)getpid(), event);
 	if (task != NULL && task->id != NULL)
 		len += (size_t)snprintf(line + len, sizeof(line) - len, " id=%s", task->id);
 	if (*format != '\0') {

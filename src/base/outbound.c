@@ -16,9 +16,9 @@ struct network {
 
 /* Not global unicast: IANA's special-purpose registries (RFC 6890 and successors), and 168.63.129.16, which is a
  * cloud's metadata service on a public address. */
-static const char *const refused[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16", "169.254.0.0/16",
-	"172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
-	"203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"};
+static const char *const refused[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16",
+	"169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
+	"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"};
 /* Of IPv6 only 2000::/3 is global unicast, less these: documentation, benchmarks, Teredo, 6to4. */
 static const char *const refused6[] = {"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"};
 

@@ -207,8 +207,7 @@ struct making {
 	bool has_begun, after_space;
 };
 
-static void
-put(struct making *making, char c)
+static void put(struct making *making, char c)
 {
 	if (c == ' ') {
 		making->after_space = making->has_begun;
@@ -226,15 +225,13 @@ put(struct making *making, char c)
 	str_putc(making->slug, c);
 }
 
-static void
-put_text(struct making *making, const char *text)
+static void put_text(struct making *making, const char *text)
 {
 	while (*text != '\0')
 		put(making, *text++);
 }
 
-static void
-put_ascii(struct making *making, char c)
+static void put_ascii(struct making *making, char c)
 {
 	for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
 		if (symbols[i].c == c) {
@@ -247,8 +244,7 @@ put_ascii(struct making *making, char c)
 		put(making, c);
 }
 
-static const struct letters *
-find_letters(uint32_t code)
+static const struct letters *find_letters(uint32_t code)
 {
 	size_t low = 0, high = sizeof letters / sizeof *letters;
 
@@ -263,8 +259,7 @@ find_letters(uint32_t code)
 	return low < sizeof letters / sizeof *letters && code >= letters[low].first ? &letters[low] : NULL;
 }
 
-static void
-put_letter(struct making *making, uint32_t code)
+static void put_letter(struct making *making, uint32_t code)
 {
 	const struct letters *row = find_letters(code);
 	const char *word;
@@ -284,15 +279,13 @@ put_letter(struct making *making, uint32_t code)
 }
 
 /* White space beyond ASCII, as JavaScript counts it. */
-static bool
-is_space(uint32_t code)
+static bool is_space(uint32_t code)
 {
 	return code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
 	       code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000 || code == 0xFEFF;
 }
 
-static const char *
-find_composed(uint32_t letter, uint32_t mark)
+static const char *find_composed(uint32_t letter, uint32_t mark)
 {
 	for (size_t i = 0; i < sizeof composed / sizeof *composed; i++)
 		if (composed[i].letter == letter && composed[i].mark == mark)
@@ -300,8 +293,7 @@ find_composed(uint32_t letter, uint32_t mark)
 	return NULL;
 }
 
-char *
-slug_make(struct arena *arena, enum slug_kind kind, const char *name)
+char *slug_make(struct arena *arena, enum slug_kind kind, const char *name)
 {
 	struct making making = {.kind = kind, .slug = str_new(arena)};
 	size_t len = strlen(name), at = 0;

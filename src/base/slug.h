@@ -9,7 +9,7 @@ enum slug_kind {
 	SLUG_WORKSPACE, /* lower-cased; may be empty: the caller then takes a uuid */
 	SLUG_THREAD,    /* case kept */
 	SLUG_FILE,      /* the plain library form: case and . ( ) ' " ! @ + ~ * _ - kept, then the characters that
-	                   file systems refuse taken out */
+			   file systems refuse taken out */
 };
 
 /* `name` must be valid UTF-8.  The result belongs to the arena. */

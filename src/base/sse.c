@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-void sse_open(struct sse *sse, struct arena *arena, int (*on_event)(void *, const char *, const char *, size_t), void *arg)
+void sse_open(
+	struct sse *sse, struct arena *arena, int (*on_event)(void *, const char *, const char *, size_t), void *arg)
 {
 	memset(sse, 0, sizeof(*sse));
 	sse->line = str_new(arena);

@@ -11,7 +11,7 @@ enum { SSE_MAX_LINE = 1 << 20 }; /* bytes of one line, and of one event's data *
 
 struct sse {
 	struct str *line, *data;
-	char event[32];  /* the event's name, cut; "" = message */
+	char event[32]; /* the event's name, cut; "" = message */
 	bool has_data, after_cr, bom_seen;
 	/* Called for each event that has data.  Returns 0 to go on; what else it returns sse_feed() returns. */
 	int (*on_event)(void *arg, const char *event, const char *data, size_t len);

@@ -12,8 +12,7 @@
 /* What an empty text without room points to; never written through. */
 static char nothing[1];
 
-static void
-release_str(void *thing)
+static void release_str(void *thing)
 {
 	struct str *str = thing;
 
@@ -21,8 +20,7 @@ release_str(void *thing)
 		free(str->at);
 }
 
-struct str *
-str_new(struct arena *arena)
+struct str *str_new(struct arena *arena)
 {
 	struct str *str = arena_get(arena, sizeof *str);
 
@@ -33,8 +31,7 @@ str_new(struct arena *arena)
 }
 
 /* Make room for `more` bytes and a NUL. */
-static void
-grow(struct str *str, size_t more)
+static void grow(struct str *str, size_t more)
 {
 	size_t room = str->room < 64 ? 64 : str->room, need;
 	char *at;
@@ -53,8 +50,7 @@ grow(struct str *str, size_t more)
 	str->room = room;
 }
 
-void
-str_add(struct str *str, const char *bytes, size_t len)
+void str_add(struct str *str, const char *bytes, size_t len)
 {
 	if (len == 0)
 		return;
@@ -64,20 +60,17 @@ str_add(struct str *str, const char *bytes, size_t len)
 	str->at[str->len] = '\0';
 }
 
-void
-str_puts(struct str *str, const char *text)
+void str_puts(struct str *str, const char *text)
 {
 	str_add(str, text, strlen(text));
 }
 
-void
-str_putc(struct str *str, char c)
+void str_putc(struct str *str, char c)
 {
 	str_add(str, &c, 1);
 }
 
-void
-str_printf(struct str *str, const char *format, ...)
+void str_printf(struct str *str, const char *format, ...)
 {
 	va_list args;
 	int len;
@@ -100,24 +93,21 @@ str_printf(struct str *str, const char *format, ...)
 	str->len += (size_t)len;
 }
 
-void
-str_clear(struct str *str)
+void str_clear(struct str *str)
 {
 	str->len = 0;
 	if (str->room > 0)
 		str->at[0] = '\0';
 }
 
-static bool
-is_plain(unsigned char c)
+static bool is_plain(unsigned char c)
 {
 	return c >= 0x20 && c != '"' && c != '\\';
 }
 
 /* Bytes up to the first that needs an escape, eight at a time: (x - 0x20) & ~x has the high bit of some byte
  * set exactly when some byte of x is below 0x20, and a byte equal to c is a zero byte of x ^ c. */
-static size_t
-count_plain(const char *at, size_t len)
+static size_t count_plain(const char *at, size_t len)
 {
 	const uint64_t ones = 0x0101010101010101u, highs = 0x80 * ones;
 	size_t n = 0;
@@ -128,8 +118,7 @@ count_plain(const char *at, size_t len)
 		memcpy(&x, at + n, sizeof x);
 		quote = x ^ '"' * ones;
 		slash = x ^ '\\' * ones;
-		if ((((x - 0x20 * ones) & ~x) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
-			highs)
+		if ((((x - 0x20 * ones) & ~x) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs)
 			break;
 	}
 	while (n < len && is_plain((unsigned char)at[n]))
@@ -137,8 +126,7 @@ count_plain(const char *at, size_t len)
 	return n;
 }
 
-static void
-add_escape(struct str *str, unsigned char c)
+static void add_escape(struct str *str, unsigned char c)
 {
 	static const char shorts[] = "\bb\ff\nn\rr\tt\"\"\\\\";
 	char text[7] = {'\\'};
@@ -153,8 +141,7 @@ add_escape(struct str *str, unsigned char c)
 	str_add(str, text, 6);
 }
 
-void
-str_json(struct str *str, const char *bytes, size_t len)
+void str_json(struct str *str, const char *bytes, size_t len)
 {
 	size_t at = 0;
 
@@ -172,8 +159,7 @@ str_json(struct str *str, const char *bytes, size_t len)
 	str_putc(str, '"');
 }
 
-void
-str_json_text(struct str *str, const char *text)
+void str_json_text(struct str *str, const char *text)
 {
 	if (text == NULL)
 		str_puts(str, "null");
@@ -181,8 +167,7 @@ str_json_text(struct str *str, const char *text)
 		str_json(str, text, strlen(text));
 }
 
-void
-str_json_number(struct str *str, double number)
+void str_json_number(struct str *str, double number)
 {
 	char text[40];
 	bool in_point = false;

@@ -6,7 +6,7 @@
 #include "base/arena.h"
 
 struct str {
-	char *at;  /* the text; valid until the next append */
+	char *at; /* the text; valid until the next append */
 	size_t len;
 	size_t room;
 	struct arena *arena;

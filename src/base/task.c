@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-static void
-note(struct task *task, int status, const char *code, const char *field, const char *format, va_list args)
+static void note(struct task *task, int status, const char *code, const char *field, const char *format, va_list args)
 {
 	struct failure *failure = &task->failure;
 
@@ -17,8 +16,7 @@ note(struct task *task, int status, const char *code, const char *field, const c
 	failure->status = status;
 }
 
-int
-fail(struct task *task, int status, const char *code, const char *format, ...)
+int fail(struct task *task, int status, const char *code, const char *format, ...)
 {
 	va_list args;
 
@@ -28,8 +26,7 @@ fail(struct task *task, int status, const char *code, const char *format, ...)
 	return -1;
 }
 
-int
-fail_field(struct task *task, int status, const char *code, const char *field, const char *format, ...)
+int fail_field(struct task *task, int status, const char *code, const char *field, const char *format, ...)
 {
 	va_list args;
 
@@ -39,14 +36,12 @@ fail_field(struct task *task, int status, const char *code, const char *field, c
 	return -1;
 }
 
-void
-fail_clear(struct task *task)
+void fail_clear(struct task *task)
 {
 	memset(&task->failure, 0, sizeof task->failure);
 }
 
-const char *
-role_name(enum role role)
+const char *role_name(enum role role)
 {
 	switch (role) {
 	case NOBODY:

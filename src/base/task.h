@@ -42,8 +42,8 @@ struct identity {
 	const char *chat_id;        /* by ticket */
 	const char *ticket;         /* by ticket: a uuid */
 	/* Found by exedra.enter(), known after the first transaction. */
-	int64_t tenant_id;          /* 0 = not yet known */
-	int64_t account_id;         /* 0 = a tenant's own key */
+	int64_t tenant_id;  /* 0 = not yet known */
+	int64_t account_id; /* 0 = a tenant's own key */
 	enum role role;
 };
 
@@ -59,18 +59,17 @@ struct task {
 	const char *id; /* request id: in every log line and answer */
 	struct failure failure;
 	struct identity identity;
-	int gone_fd;    /* readable or hung up when nobody waits for the answer any more; -1 = cannot tell */
+	int gone_fd;        /* readable or hung up when nobody waits for the answer any more; -1 = cannot tell */
 	int db_patience_ms; /* how long the database may take; 0 = db.timeout */
-	void *held;     /* a database connection in use, for store/pool.c only */
-	pthread_t thread; /* with `waits`, for base/http.c only */
-	bool waits;       /* a call to another server is under way in it */
-	int stop;       /* enum stop, set by http_stop_task(): the work is to end now */
+	void *held;         /* a database connection in use, for store/pool.c only */
+	pthread_t thread;   /* with `waits`, for base/http.c only */
+	bool waits;         /* a call to another server is under way in it */
+	int stop;           /* enum stop, set by http_stop_task(): the work is to end now */
 };
 
 /* Note why the task fails; always returns -1, so it can be returned.  The first reason stays: later ones are
  * consequences.  `code` must outlive the task (a literal). */
-int fail(struct task *, int status, const char *code, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+int fail(struct task *, int status, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The same, naming the offending field. */
 int fail_field(struct task *, int status, const char *code, const char *field, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));

@@ -5,8 +5,7 @@
 #include <string.h>
 
 /* Bytes of the character that this byte begins, or 0. */
-static int
-lead_bytes(unsigned char lead)
+static int lead_bytes(unsigned char lead)
 {
 	if (lead < 0x80)
 		return 1;
@@ -17,8 +16,7 @@ lead_bytes(unsigned char lead)
 
 /* May `next` be the second byte after `lead`?  Here end overlong forms, surrogates, and what is above
  * U+10FFFF. */
-static bool
-is_second(unsigned char lead, unsigned char next)
+static bool is_second(unsigned char lead, unsigned char next)
 {
 	switch (lead) {
 	case 0xE0:
@@ -34,8 +32,7 @@ is_second(unsigned char lead, unsigned char next)
 	}
 }
 
-int
-utf8_read(const char *at, size_t len, uint32_t *code)
+int utf8_read(const char *at, size_t len, uint32_t *code)
 {
 	static const unsigned char lead_mask[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
 	const unsigned char *byte = (const unsigned char *)at;
@@ -59,8 +56,7 @@ utf8_read(const char *at, size_t len, uint32_t *code)
 	return n;
 }
 
-void
-utf8_put(struct str *str, uint32_t code)
+void utf8_put(struct str *str, uint32_t code)
 {
 	char bytes[4];
 	size_t n;
@@ -80,8 +76,7 @@ utf8_put(struct str *str, uint32_t code)
 }
 
 /* Bytes up to the first that is not ASCII, or is NUL. */
-static size_t
-count_ascii(const char *at, size_t len)
+static size_t count_ascii(const char *at, size_t len)
 {
 	const uint64_t ones = 0x0101010101010101u, highs = 0x80 * ones;
 	size_t n = 0;
@@ -98,8 +93,7 @@ count_ascii(const char *at, size_t len)
 	return n;
 }
 
-bool
-utf8_valid(const char *at, size_t len)
+bool utf8_valid(const char *at, size_t len)
 {
 	uint32_t code;
 
@@ -116,8 +110,7 @@ utf8_valid(const char *at, size_t len)
 	return true;
 }
 
-size_t
-utf8_cut(const char *at, size_t len, size_t max)
+size_t utf8_cut(const char *at, size_t len, size_t max)
 {
 	size_t start = max;
 
@@ -132,8 +125,7 @@ utf8_cut(const char *at, size_t len, size_t max)
 }
 
 /* Bytes up to the first that is no part of a valid character, or is NUL. */
-static size_t
-count_clean(const char *at, size_t len)
+static size_t count_clean(const char *at, size_t len)
 {
 	uint32_t code;
 	size_t n = 0;
@@ -149,8 +141,7 @@ count_clean(const char *at, size_t len)
 	}
 }
 
-static void
-give_up(struct utf8_stream *stream, struct str *out)
+static void give_up(struct utf8_stream *stream, struct str *out)
 {
 	str_puts(out, "\xEF\xBF\xBD");
 	stream->n_held = 0;
@@ -158,8 +149,7 @@ give_up(struct utf8_stream *stream, struct str *out)
 
 /* One byte more: it begins, continues or ends a character, or shows that what is held is none.  Each longest
  * beginning of a character becomes one U+FFFD, as the WHATWG's decoder does it. */
-static void
-feed(struct utf8_stream *stream, char c, struct str *out)
+static void feed(struct utf8_stream *stream, char c, struct str *out)
 {
 	unsigned char byte = (unsigned char)c, lead = (unsigned char)stream->held[0];
 	bool fits = stream->n_held == 1 ? is_second(lead, byte) : (byte & 0xC0) == 0x80;
@@ -177,8 +167,7 @@ feed(struct utf8_stream *stream, char c, struct str *out)
 	}
 }
 
-void
-utf8_clean(struct utf8_stream *stream, const char *piece, size_t len, bool last, struct str *out)
+void utf8_clean(struct utf8_stream *stream, const char *piece, size_t len, bool last, struct str *out)
 {
 	size_t at = 0;
 

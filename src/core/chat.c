@@ -16,13 +16,14 @@
 #include "store/secret.h"
 
 enum {
-	CHECKPOINT_MS = 2000,     /* how often a partial answer is stored */
+	CHECKPOINT_MS = 2000, /* how often a partial answer is stored */
 	CHECKPOINT_PATIENCE_MS = 500,
 	CLOSE_PATIENCE_MS = 10000 /* how long the closing commit is tried again */
 };
 
 static const char default_refusal[] = "There is no relevant information in this workspace to answer your query.";
-static const char nothing_found[] = "Nothing in this workspace's documents matches the question, and no model is configured to answer it otherwise.";
+static const char nothing_found[] = "Nothing in this workspace's documents matches the question, and no model is "
+				    "configured to answer it otherwise.";
 
 static int workspace_unknown(struct task *task, const char *slug)
 {
@@ -47,7 +48,8 @@ int chat_find(struct task *task, const char *slug, const char *thread)
 
 int chat_reset(const struct chat *chat)
 {
-	PGresult *rows = db_rows(chat->task, &sql_chat_reset, ARGS(chat->slug, chat->session, chat->thread, chat->act_as));
+	PGresult *rows =
+		db_rows(chat->task, &sql_chat_reset, ARGS(chat->slug, chat->session, chat->thread, chat->act_as));
 
 	if (rows == NULL)
 		return -1;
@@ -68,15 +70,21 @@ static int choose_provider(struct chat *chat, PGresult *rows)
 	if (name == NULL)
 		return fail_field(chat->task, 502, "upstream_missing", "chatProvider",
 			"The workspace's provider %s is not configured.", wanted);
-	chat->setup = (struct provider_setup){.provider = &provider_openai, .name = name, .url = db_text(rows, 0, "provider_url"),
-		.model = db_text(rows, 0, "provider_model"), .context_tokens = (int)db_int(rows, 0, "provider_context"), .guarded = true};
+	chat->setup = (struct provider_setup){.provider = &provider_openai,
+		.name = name,
+		.url = db_text(rows, 0, "provider_url"),
+		.model = db_text(rows, 0, "provider_model"),
+		.context_tokens = (int)db_int(rows, 0, "provider_context"),
+		.guarded = true};
 	if (sealed == NULL)
 		return 0;
 	chat->setup.key = secret_unseal(chat->task->arena, sealed,
-		arena_printf(chat->task->arena, "%lld %s %s", (long long)chat->task->identity.tenant_id, name, chat->setup.url));
+		arena_printf(chat->task->arena, "%lld %s %s", (long long)chat->task->identity.tenant_id, name,
+			chat->setup.url));
 	if (chat->setup.key != NULL)
 		return 0;
-	log_event(LOG_ERROR, chat->task, "secret", "provider=%s problem=\"its key cannot be unsealed; is secret.file the one it was sealed with?\"", name);
+	log_event(LOG_ERROR, chat->task, "secret",
+		"provider=%s problem=\"its key cannot be unsealed; is secret.file the one it was sealed with?\"", name);
 	return fail(chat->task, 502, "upstream_sealed", "The key of the provider %s cannot be read.", name);
 }
 
@@ -113,7 +121,8 @@ static void take_ticket(struct chat *chat, PGresult *rows, const char *ticket)
 /* A question that goes straight to the server's model. */
 static int open_free(struct chat *chat, const char *ticket)
 {
-	PGresult *rows = db_rows(chat->task, &sql_chat_open_free, ARGS(chat->message, chat->attachments, chat->origin, ticket, worker_id()));
+	PGresult *rows = db_rows(chat->task, &sql_chat_open_free,
+		ARGS(chat->message, chat->attachments, chat->origin, ticket, worker_id()));
 
 	if (rows == NULL)
 		return -1;
@@ -134,8 +143,9 @@ static int open_chat(struct chat *chat)
 
 	if (chat->slug == NULL)
 		return open_free(chat, ticket);
-	rows = db_rows(task, &sql_chat_open, ARGS(chat->slug, chat->message, chat->mode, chat->session, chat->attachments,
-		chat->origin, ticket, worker_id(), chat->thread, chat->act_as, db_bool_arg(chat->given == NULL)));
+	rows = db_rows(task, &sql_chat_open,
+		ARGS(chat->slug, chat->message, chat->mode, chat->session, chat->attachments, chat->origin, ticket,
+			worker_id(), chat->thread, chat->act_as, db_bool_arg(chat->given == NULL)));
 	if (rows == NULL)
 		return -1;
 	if (PQntuples(rows) == 0)
@@ -180,7 +190,8 @@ static int fill_up(struct chat *chat)
 static int find_passages(struct chat *chat)
 {
 	if (chat->has_passages) {
-		chat->n_cited = retrieve_passages(chat->task, chat->workspace_id, chat->message, chat->top_n, &chat->passages);
+		chat->n_cited =
+			retrieve_passages(chat->task, chat->workspace_id, chat->message, chat->top_n, &chat->passages);
 		if (chat->n_cited < 0)
 			return -1;
 		chat->n_passages = chat->n_cited;
@@ -268,10 +279,21 @@ static int complete(struct chat *chat)
 
 	if (chat->model == NULL || chat->setup.provider == &provider_quote)
 		chat->model = chat->setup.model;
-	*call = (struct llm_call){.task = chat->task, .config = chat->config, .setup = &chat->setup, .model = chat->model,
-		.temperature = chat->temperature, .parameters = chat->parameters == NULL ? "" : chat->parameters, .has_tools = chat->has_tools,
-		.passages = chat->passages, .n_passages = chat->n_cited, .nothing_found = nothing_found, .on_text = on_text,
-		.on_tool_calls = on_tool_calls, .on_silence = on_silence, .gone = on_gone, .arg = chat};
+	*call = (struct llm_call){.task = chat->task,
+		.config = chat->config,
+		.setup = &chat->setup,
+		.model = chat->model,
+		.temperature = chat->temperature,
+		.parameters = chat->parameters == NULL ? "" : chat->parameters,
+		.has_tools = chat->has_tools,
+		.passages = chat->passages,
+		.n_passages = chat->n_cited,
+		.nothing_found = nothing_found,
+		.on_text = on_text,
+		.on_tool_calls = on_tool_calls,
+		.on_silence = on_silence,
+		.gone = on_gone,
+		.arg = chat};
 	if (prompt_assemble(chat) < 0)
 		return -1;
 	chat->started_ms = chat->checkpoint_ms = clock_ms();
@@ -280,7 +302,9 @@ static int complete(struct chat *chat)
 		tell(chat, "</think>", 8, call->stopped || chat->sink->reasoning != NULL);
 	if (result < 0)
 		return -1;
-	chat->end = call->stopped ? CHAT_STOPPED : chat->answer->len == 0 && chat->tool_calls == NULL ? CHAT_EMPTY : CHAT_ANSWERED;
+	chat->end = call->stopped                                        ? CHAT_STOPPED
+		    : chat->answer->len == 0 && chat->tool_calls == NULL ? CHAT_EMPTY
+									 : CHAT_ANSWERED;
 	return 0;
 }
 
@@ -311,9 +335,11 @@ static void measure(struct chat *chat, bool *estimated)
 	if (usage->prompt_tokens < 0)
 		usage->prompt_tokens = prompt_estimate(bytes);
 	if (usage->completion_tokens < 0)
-		usage->completion_tokens = prompt_estimate(chat->answer->len + (chat->tool_calls == NULL ? 0 : chat->tool_calls->len));
-	str_printf(out, "{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,\"duration\":", (long long)usage->prompt_tokens,
-		(long long)usage->completion_tokens, (long long)(usage->prompt_tokens + usage->completion_tokens));
+		usage->completion_tokens =
+			prompt_estimate(chat->answer->len + (chat->tool_calls == NULL ? 0 : chat->tool_calls->len));
+	str_printf(out, "{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,\"duration\":",
+		(long long)usage->prompt_tokens, (long long)usage->completion_tokens,
+		(long long)(usage->prompt_tokens + usage->completion_tokens));
 	str_json_number(out, duration);
 	str_puts(out, ",\"outputTps\":");
 	if (duration > 0)
@@ -359,10 +385,11 @@ static int store(struct chat *chat, const char *state, bool include, bool charge
 	struct task *task = chat->task;
 	const struct identity who = task->identity;
 	const struct llm_usage *usage = &chat->call.usage;
-	const char *args[] = {db_int_arg(task->arena, who.tenant_id), who.chat_id, who.ticket, state, db_bool_arg(include),
-		chat->answer->len == 0 ? NULL : chat->answer->at, chat->sources, chat->metrics, reason, charge ? chat->setup.name : NULL,
-		chat->model == NULL ? "" : chat->model, db_int_arg(task->arena, usage->prompt_tokens),
-		db_int_arg(task->arena, usage->completion_tokens), db_bool_arg(estimated)};
+	const char *args[] = {db_int_arg(task->arena, who.tenant_id), who.chat_id, who.ticket, state,
+		db_bool_arg(include), chat->answer->len == 0 ? NULL : chat->answer->at, chat->sources, chat->metrics,
+		reason, charge ? chat->setup.name : NULL, chat->model == NULL ? "" : chat->model,
+		db_int_arg(task->arena, usage->prompt_tokens), db_int_arg(task->arena, usage->completion_tokens),
+		db_bool_arg(estimated)};
 	int64_t deadline_ms = clock_ms() + CLOSE_PATIENCE_MS;
 	struct timespec pause = {0, 200000000};
 	bool tried = false;
@@ -424,7 +451,8 @@ static void close_failed(struct chat *chat)
 		list_sources(chat);
 	}
 	if (store(chat, partial ? "stopped" : "failed", partial, partial, estimated, failure.code) < 0)
-		log_event(LOG_ERROR, chat->task, "chat_lost", "chat=%lld problem=\"the outcome of a chat could not be stored\"", (long long)chat->id);
+		log_event(LOG_ERROR, chat->task, "chat_lost",
+			"chat=%lld problem=\"the outcome of a chat could not be stored\"", (long long)chat->id);
 	chat->task->failure = failure;
 }
 
@@ -435,7 +463,8 @@ int chat_run(struct chat *chat)
 	chat->metrics = "{}";
 	if (open_chat(chat) < 0)
 		return -1;
-	if ((chat->opened != NULL && choose_provider(chat, chat->opened) < 0) || find_passages(chat) < 0 || (chat->end == CHAT_OPEN && complete(chat) < 0)) {
+	if ((chat->opened != NULL && choose_provider(chat, chat->opened) < 0) || find_passages(chat) < 0 ||
+		(chat->end == CHAT_OPEN && complete(chat) < 0)) {
 		close_failed(chat);
 		return -1;
 	}

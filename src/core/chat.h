@@ -18,41 +18,41 @@ struct chat_sink {
 	int (*reasoning)(struct chat *, const char *text, size_t len);
 	/* Pieces of calls of tools, a JSON array.  NULL: the dialect has none. */
 	int (*tool_calls)(struct chat *, const char *json, size_t len);
-	int (*silence)(struct chat *);                            /* the model has been quiet for a while */
-	bool (*gone)(struct chat *);                              /* asked when the task's gone_fd stirs */
+	int (*silence)(struct chat *); /* the model has been quiet for a while */
+	bool (*gone)(struct chat *);   /* asked when the task's gone_fd stirs */
 };
 
 enum chat_end {
 	CHAT_OPEN,
 	CHAT_ANSWERED,
-	CHAT_REFUSED,    /* query mode, and nothing was found: chat.answer is the refusal */
-	CHAT_EMPTY,      /* the model ended without a word */
-	CHAT_STOPPED,    /* the client went; what came is stored */
-	CHAT_FAILED,     /* the reason is in the task; what came is stored as stopped, nothing as failed */
+	CHAT_REFUSED, /* query mode, and nothing was found: chat.answer is the refusal */
+	CHAT_EMPTY,   /* the model ended without a word */
+	CHAT_STOPPED, /* the client went; what came is stored */
+	CHAT_FAILED,  /* the reason is in the task; what came is stored as stopped, nothing as failed */
 };
 
 struct chat {
 	/* The question. */
 	struct task *task;
 	const struct config *config;
-	const char *slug;             /* of the workspace; NULL: straight to a model */
-	const char *thread;           /* slug, or NULL */
+	const char *slug;   /* of the workspace; NULL: straight to a model */
+	const char *thread; /* slug, or NULL */
 	const char *message;
-	const char *mode;             /* NULL: the workspace's */
-	const char *session;          /* sessionId, or NULL */
-	const char *act_as;           /* an account's id as text, or NULL */
-	const char *attachments;      /* JSON array, as it came */
-	const char *const *images;    /* URLs out of it, NULL at the end; NULL = none */
-	const char *origin;           /* which door it came through: api, openai ... */
+	const char *mode;          /* NULL: the workspace's */
+	const char *session;       /* sessionId, or NULL */
+	const char *act_as;        /* an account's id as text, or NULL */
+	const char *attachments;   /* JSON array, as it came */
+	const char *const *images; /* URLs out of it, NULL at the end; NULL = none */
+	const char *origin;        /* which door it came through: api, openai ... */
 	/* A conversation that the caller brought along, its last message the question; NULL: the stored history. */
 	const struct llm_message *given;
 	int n_given;
-	const char *system;           /* replaces the workspace's prompt; NULL: does not */
-	const double *temperature;    /* replaces the workspace's; NULL: does not */
-	const char *parameters;       /* for the model, as llm_call has them */
+	const char *system;        /* replaces the workspace's prompt; NULL: does not */
+	const double *temperature; /* replaces the workspace's; NULL: does not */
+	const char *parameters;    /* for the model, as llm_call has them */
 	bool has_tools;
 	const struct chat_sink *sink;
-	void *dialect;                /* the sink's own */
+	void *dialect; /* the sink's own */
 
 	/* What opening it found. */
 	int64_t id;
@@ -62,21 +62,21 @@ struct chat {
 	int top_n;
 	bool has_passages;
 	struct provider_setup setup;
-	void *opened;                 /* the row all this stands in; for chat.c only */
+	void *opened; /* the row all this stands in; for chat.c only */
 
 	/* What was found, and what came of it. */
 	const struct passage *passages; /* the cited ones, then those that only the model is shown */
 	int n_passages, n_cited;
 	const char *model;
 	struct llm_call call;
-	struct str *answer;           /* as it is stored */
-	bool thinking;                /* the answer is inside <think> */
-	struct str *tool_calls;       /* the model's calls, pieces of arrays; NULL: none came */
+	struct str *answer;     /* as it is stored */
+	bool thinking;          /* the answer is inside <think> */
+	struct str *tool_calls; /* the model's calls, pieces of arrays; NULL: none came */
 	enum chat_end end;
-	bool stored;                  /* the outcome stands in the database */
-	bool refused_early;           /* the workspace has no passage at all */
-	const char *sources;          /* JSON array */
-	const char *metrics;          /* JSON object */
+	bool stored;         /* the outcome stands in the database */
+	bool refused_early;  /* the workspace has no passage at all */
+	const char *sources; /* JSON array */
+	const char *metrics; /* JSON object */
 	int64_t started_ms, checkpoint_ms;
 };
 

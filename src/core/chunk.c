@@ -19,8 +19,7 @@ struct ends {
 	size_t limit;         /* behind max_chars characters, or the end of the text */
 };
 
-static size_t
-read_char(const struct chunk_walk *walk, size_t at, uint32_t *code)
+static size_t read_char(const struct chunk_walk *walk, size_t at, uint32_t *code)
 {
 	int n = utf8_read(walk->text + at, walk->len - at, code);
 
@@ -30,8 +29,7 @@ read_char(const struct chunk_walk *walk, size_t at, uint32_t *code)
 	return 1;
 }
 
-static size_t
-step_back(const char *text, size_t at)
+static size_t step_back(const char *text, size_t at)
 {
 	size_t from = at;
 
@@ -41,26 +39,24 @@ step_back(const char *text, size_t at)
 	return at;
 }
 
-static bool
-is_space(uint32_t code)
+static bool is_space(uint32_t code)
 {
 	if (code < 0x80)
 		return code == ' ' || (code >= '\t' && code <= '\r');
-	return code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) ||
-	       code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
+	return code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
+	       code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
 /* What should stay with the character before it: accents, vowel signs, variation selectors, joiners. */
-static bool
-is_mark(uint32_t code)
+static bool is_mark(uint32_t code)
 {
-	static const uint32_t ranges[][2] = {{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD},
-		{0x0610, 0x061A}, {0x064B, 0x065F}, {0x06D6, 0x06DC}, {0x0900, 0x0903}, {0x093A, 0x094D},
-		{0x0981, 0x0983}, {0x09BC, 0x09CD}, {0x0B82, 0x0B82}, {0x0BBE, 0x0BCD}, {0x0E31, 0x0E31},
-		{0x0E33, 0x0E3A}, {0x0E47, 0x0E4E}, {0x0EB1, 0x0EB1}, {0x0EB3, 0x0EBC}, {0x0EC8, 0x0ECE},
-		{0x102B, 0x103E}, {0x17B4, 0x17D3}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x200D, 0x200D},
-		{0x20D0, 0x20FF}, {0x302A, 0x302F}, {0x3099, 0x309A}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F},
-		{0x1F3FB, 0x1F3FF}, {0xE0100, 0xE01EF}};
+	static const uint32_t ranges[][2] = {{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD}, {0x0610, 0x061A},
+		{0x064B, 0x065F}, {0x06D6, 0x06DC}, {0x0900, 0x0903}, {0x093A, 0x094D}, {0x0981, 0x0983},
+		{0x09BC, 0x09CD}, {0x0B82, 0x0B82}, {0x0BBE, 0x0BCD}, {0x0E31, 0x0E31}, {0x0E33, 0x0E3A},
+		{0x0E47, 0x0E4E}, {0x0EB1, 0x0EB1}, {0x0EB3, 0x0EBC}, {0x0EC8, 0x0ECE}, {0x102B, 0x103E},
+		{0x17B4, 0x17D3}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x200D, 0x200D}, {0x20D0, 0x20FF},
+		{0x302A, 0x302F}, {0x3099, 0x309A}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0x1F3FB, 0x1F3FF},
+		{0xE0100, 0xE01EF}};
 
 	if (code < ranges[0][0])
 		return false;
@@ -70,8 +66,7 @@ is_mark(uint32_t code)
 	return false;
 }
 
-static size_t
-skip_space(const struct chunk_walk *walk, size_t at)
+static size_t skip_space(const struct chunk_walk *walk, size_t at)
 {
 	uint32_t code;
 
@@ -86,8 +81,7 @@ skip_space(const struct chunk_walk *walk, size_t at)
 }
 
 /* The end of text[start..end) without the white space at its end. */
-static size_t
-trim_end(const char *text, size_t start, size_t end)
+static size_t trim_end(const char *text, size_t start, size_t end)
 {
 	while (end > start) {
 		size_t at = step_back(text, end);
@@ -101,8 +95,7 @@ trim_end(const char *text, size_t start, size_t end)
 }
 
 /* What the white space that begins at `at` separates. */
-static enum rank
-rank_break(const struct chunk_walk *walk, size_t at)
+static enum rank rank_break(const struct chunk_walk *walk, size_t at)
 {
 	enum rank rank = WORDS;
 	uint32_t code;
@@ -118,8 +111,7 @@ rank_break(const struct chunk_walk *walk, size_t at)
 
 /* Full enough is half of what this piece can hold beyond the text that the one before held already; a quarter
  * when otherwise a word would be cut. */
-static struct ends
-find_ends(const struct chunk_walk *walk, size_t start, size_t max_chars)
+static struct ends find_ends(const struct chunk_walk *walk, size_t start, size_t max_chars)
 {
 	struct ends ends = {0};
 	size_t at = start, chars = 0, half = SIZE_MAX, quarter = SIZE_MAX;
@@ -150,8 +142,7 @@ find_ends(const struct chunk_walk *walk, size_t start, size_t max_chars)
 }
 
 /* The limit, or a little before it when that would part a character from its marks. */
-static size_t
-cut_whole(const struct chunk_walk *walk, const struct ends *ends)
+static size_t cut_whole(const struct chunk_walk *walk, const struct ends *ends)
 {
 	size_t at = ends->limit;
 	uint32_t code;
@@ -167,8 +158,7 @@ cut_whole(const struct chunk_walk *walk, const struct ends *ends)
 
 /* The offset from which the next piece repeats the end of this one, or 0 for no repetition: the farthest word
  * begin within `overlap` characters, or any character when the cut went through a word. */
-static size_t
-find_repeat(const struct chunk_walk *walk, size_t start, size_t end, size_t overlap, bool in_word)
+static size_t find_repeat(const struct chunk_walk *walk, size_t start, size_t end, size_t overlap, bool in_word)
 {
 	size_t at = end, word = 0, any = 0;
 	uint32_t code;
@@ -190,8 +180,7 @@ find_repeat(const struct chunk_walk *walk, size_t start, size_t end, size_t over
 	return word > 0 || !in_word ? word : any;
 }
 
-static size_t
-count_chars(const struct chunk_walk *walk, size_t from, size_t to, size_t enough)
+static size_t count_chars(const struct chunk_walk *walk, size_t from, size_t to, size_t enough)
 {
 	size_t chars = 0;
 	uint32_t code;
@@ -202,8 +191,7 @@ count_chars(const struct chunk_walk *walk, size_t from, size_t to, size_t enough
 }
 
 /* Set the walk where the piece after text[start..end) begins. */
-static void
-go_on(struct chunk_walk *walk, size_t start, size_t end, size_t max_chars)
+static void go_on(struct chunk_walk *walk, size_t start, size_t end, size_t max_chars)
 {
 	size_t next = skip_space(walk, end), most = max_chars - max_chars / 4 - 1;
 	size_t overlap = walk->overlap < max_chars / 2 ? walk->overlap : max_chars / 2;
@@ -216,8 +204,7 @@ go_on(struct chunk_walk *walk, size_t start, size_t end, size_t max_chars)
 		walk->at = repeat;
 }
 
-static size_t
-choose_end(const struct chunk_walk *walk, const struct ends *ends)
+static size_t choose_end(const struct chunk_walk *walk, const struct ends *ends)
 {
 	if (ends->limit == walk->len)
 		return walk->len;
@@ -227,8 +214,7 @@ choose_end(const struct chunk_walk *walk, const struct ends *ends)
 	return cut_whole(walk, ends);
 }
 
-int
-chunk_next(struct chunk_walk *walk, struct chunk *chunk)
+int chunk_next(struct chunk_walk *walk, struct chunk *chunk)
 {
 	size_t max_chars = walk->max_chars > 0 ? walk->max_chars : 1;
 	size_t start = skip_space(walk, walk->at), end;

@@ -21,7 +21,8 @@ struct chunk_walk {
 };
 
 /* The next piece in *chunk and 1, or 0 at the end.  Pieces come in order, each begins after the one before began,
- * together they hold every character that is not white space, and white space is trimmed at both ends.  Constant memory, linear time. */
+ * together they hold every character that is not white space, and white space is trimmed at both ends.  Constant
+ * memory, linear time. */
 int chunk_next(struct chunk_walk *, struct chunk *);
 
 #endif

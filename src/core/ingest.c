@@ -37,7 +37,8 @@ int64_t ingest_estimate_tokens(const char *text, size_t len)
 }
 
 /* A transaction of its own memory: what a batch needs is released before the next one. */
-static int run_small(struct task *task, struct arena *small, const struct stmt *stmt, const char *const *args, int n_args)
+static int run_small(
+	struct task *task, struct arena *small, const struct stmt *stmt, const char *const *args, int n_args)
 {
 	struct task batch = *task;
 	PGresult *rows;
@@ -61,7 +62,8 @@ static int write_text(struct task *task, struct arena *small, const struct docum
 		size_t len = utf8_cut(document->text + at, document->text_len - at, PART_BYTES);
 		const char *part = arena_copy(small, document->text + at, len);
 
-		if (run_small(task, small, &sql_document_write, ARGS(version, db_int_arg(small, no++), db_array(small, &part, 1))) < 0)
+		if (run_small(task, small, &sql_document_write,
+			    ARGS(version, db_int_arg(small, no++), db_array(small, &part, 1))) < 0)
 			return -1;
 		at += len;
 	}
@@ -69,8 +71,8 @@ static int write_text(struct task *task, struct arena *small, const struct docum
 }
 
 /* Write the next batch of passages; how many, 0 at the end, -1 on failure. */
-static int write_batch(struct task *task, struct arena *small, struct chunk_walk *walk, const struct document *document, const char *version,
-	const char *language, int no)
+static int write_batch(struct task *task, struct arena *small, struct chunk_walk *walk, const struct document *document,
+	const char *version, const char *language, int no)
 {
 	const char *texts[BATCH_CHUNKS], *words[BATCH_CHUNKS];
 	struct chunk chunk;
@@ -89,14 +91,19 @@ static int write_batch(struct task *task, struct arena *small, struct chunk_walk
 	}
 	if (n == 0)
 		return 0;
-	return run_small(task, small, &sql_chunk_write, ARGS(version, db_int_arg(small, no), db_array(small, texts, (size_t)n),
-		db_array(small, words, (size_t)n), language)) < 0 ? -1 : n;
+	return run_small(task, small, &sql_chunk_write,
+		       ARGS(version, db_int_arg(small, no), db_array(small, texts, (size_t)n),
+			       db_array(small, words, (size_t)n), language)) < 0
+		       ? -1
+		       : n;
 }
 
-static int write_chunks(struct task *task, struct arena *small, const struct config *config, const struct document *document,
-	const char *version, const char *language)
+static int write_chunks(struct task *task, struct arena *small, const struct config *config,
+	const struct document *document, const char *version, const char *language)
 {
-	struct chunk_walk walk = {.text = document->text, .len = document->text_len, .max_chars = (size_t)config->chunk_chars,
+	struct chunk_walk walk = {.text = document->text,
+		.len = document->text_len,
+		.max_chars = (size_t)config->chunk_chars,
 		.overlap = (size_t)config->chunk_overlap};
 	int no = 0, n;
 
@@ -130,14 +137,19 @@ int ingest_document(struct task *task, const struct config *config, struct docum
 	if (small == NULL)
 		arena_exhausted(arena);
 	arena_later(arena, free_arena, small);
-	rows = db_rows(task, &sql_document_begin, ARGS(d->uuid, d->folder, d->name, d->title, d->url, d->author, d->description, d->source,
-		d->chunk_source, d->published, db_int_arg(arena, d->word_count), db_int_arg(arena, d->token_estimate)));
+	rows = db_rows(task, &sql_document_begin,
+		ARGS(d->uuid, d->folder, d->name, d->title, d->url, d->author, d->description, d->source,
+			d->chunk_source, d->published, db_int_arg(arena, d->word_count),
+			db_int_arg(arena, d->token_estimate)));
 	if (rows == NULL)
 		return -1;
 	d->id = db_int(rows, 0, "document_id");
 	version = db_text(rows, 0, "version_id");
-	n_chunks = write_text(task, small, d, version) < 0 ? -1 : write_chunks(task, small, config, d, version, db_text(rows, 0, "language"));
-	if (n_chunks < 0 || db_rows(task, &sql_document_publish, ARGS(db_int_arg(arena, d->id), version, db_int_arg(arena, n_chunks))) == NULL) {
+	n_chunks = write_text(task, small, d, version) < 0
+			   ? -1
+			   : write_chunks(task, small, config, d, version, db_text(rows, 0, "language"));
+	if (n_chunks < 0 || db_rows(task, &sql_document_publish,
+				    ARGS(db_int_arg(arena, d->id), version, db_int_arg(arena, n_chunks))) == NULL) {
 		abandon(task, d->id);
 		return -1;
 	}
@@ -150,5 +162,8 @@ int ingest_add_to(struct task *task, const struct document *document, const char
 
 	if (n_slugs == 0)
 		return 0;
-	return db_rows(task, &sql_workspace_document_add_to, ARGS(db_int_arg(arena, document->id), db_array(arena, slugs, n_slugs))) == NULL ? -1 : 0;
+	return db_rows(task, &sql_workspace_document_add_to,
+		       ARGS(db_int_arg(arena, document->id), db_array(arena, slugs, n_slugs))) == NULL
+		       ? -1
+		       : 0;
 }

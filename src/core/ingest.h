@@ -12,7 +12,7 @@ struct document {
 	int64_t word_count, token_estimate;
 	const char *text; /* valid UTF-8 without NUL */
 	size_t text_len;
-	int64_t id;       /* out */
+	int64_t id; /* out */
 };
 
 /* Store a document; it is there whole or not at all.  -1 with the reason in the task. */
@@ -20,8 +20,8 @@ int ingest_document(struct task *, const struct config *, struct document *);
 /* Put a stored document into workspaces by slug; unknown slugs are passed over. */
 int ingest_add_to(struct task *, const struct document *, const char *const *slugs, size_t n_slugs);
 
-/* AnythingLLM's numbers: pieces between single spaces; tokens, about one in four bytes, and of a long text (5,120 UTF-16
- * units or more) an eighth of the units. */
+/* AnythingLLM's numbers: pieces between single spaces; tokens, about one in four bytes, and of a long text (5,120
+ * UTF-16 units or more) an eighth of the units. */
 int64_t ingest_count_words(const char *text, size_t len);
 int64_t ingest_estimate_tokens(const char *text, size_t len);
 

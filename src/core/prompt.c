@@ -31,11 +31,12 @@ static const char *variable(const struct chat *chat, const char *name, size_t le
 {
 	static const struct {
 		const char *name, *format;
-	} times[] = {{"time", "%I:%M:%S %p"}, {"time_24", "%H:%M:%S"}, {"date", "%B %-d, %Y"}, {"datetime", "%B %-d, %Y %I:%M:%S %p"},
-		{"datetime_24", "%B %-d, %Y %H:%M:%S"}};
+	} times[] = {{"time", "%I:%M:%S %p"}, {"time_24", "%H:%M:%S"}, {"date", "%B %-d, %Y"},
+		{"datetime", "%B %-d, %Y %I:%M:%S %p"}, {"datetime_24", "%B %-d, %Y %H:%M:%S"}};
 	const struct {
 		const char *name, *value;
-	} words[] = {{"user.name", chat->account_name}, {"user.bio", chat->account_bio}, {"workspace.name", chat->workspace_name}};
+	} words[] = {{"user.name", chat->account_name}, {"user.bio", chat->account_bio},
+		{"workspace.name", chat->workspace_name}};
 	size_t i;
 
 	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)
@@ -45,8 +46,9 @@ static const char *variable(const struct chat *chat, const char *name, size_t le
 		if (strlen(words[i].name) == len && memcmp(words[i].name, name, len) == 0)
 			return words[i].value == NULL ? "" : words[i].value;
 	if (len == 7 && memcmp(name, "user.id", 7) == 0)
-		return chat->task->identity.account_id == 0 ? "" :
-			arena_printf(chat->task->arena, "%lld", (long long)chat->task->identity.account_id);
+		return chat->task->identity.account_id == 0
+			       ? ""
+			       : arena_printf(chat->task->arena, "%lld", (long long)chat->task->identity.account_id);
 	if (len == 12 && memcmp(name, "workspace.id", 12) == 0)
 		return arena_printf(chat->task->arena, "%lld", (long long)chat->workspace_id);
 	return NULL;
@@ -87,16 +89,19 @@ static const char *const *stored_images(struct arena *arena, struct json_object 
 		return NULL;
 	images = arena_get(arena, (n + 1) * sizeof(*images));
 	for (i = 0; i < n; i++)
-		images[i] = json_object_get_string(json_object_object_get(json_object_array_get_idx(attachments, i), "contentString"));
+		images[i] = json_object_get_string(
+			json_object_object_get(json_object_array_get_idx(attachments, i), "contentString"));
 	return images;
 }
 
 /* A stored exchange as two messages. */
 static void take_exchange(struct arena *arena, struct json_object *exchange, struct llm_message *pair)
 {
-	pair[0] = (struct llm_message){.role = "user", .content = json_object_get_string(json_object_array_get_idx(exchange, 0)),
+	pair[0] = (struct llm_message){.role = "user",
+		.content = json_object_get_string(json_object_array_get_idx(exchange, 0)),
 		.images = stored_images(arena, json_object_array_get_idx(exchange, 2))};
-	pair[1] = (struct llm_message){.role = "assistant", .content = json_object_get_string(json_object_array_get_idx(exchange, 1))};
+	pair[1] = (struct llm_message){
+		.role = "assistant", .content = json_object_get_string(json_object_array_get_idx(exchange, 1))};
 }
 
 static int length_of(struct json_object *exchange, size_t at)
@@ -105,20 +110,23 @@ static int length_of(struct json_object *exchange, size_t at)
 }
 
 /* The newest stored exchanges that fit, oldest first, into `messages`; returns how many messages that are. */
-static int add_history(const struct chat *chat, struct json_object *history, struct llm_message *messages, int64_t *room)
+static int add_history(
+	const struct chat *chat, struct json_object *history, struct llm_message *messages, int64_t *room)
 {
 	int n = (int)json_object_array_length(history), fit, i;
 
 	for (fit = 0; fit < n; fit++) {
 		struct json_object *exchange = json_object_array_get_idx(history, (size_t)fit);
-		int64_t cost = prompt_estimate((size_t)length_of(exchange, 0)) + prompt_estimate((size_t)length_of(exchange, 1));
+		int64_t cost = prompt_estimate((size_t)length_of(exchange, 0)) +
+			       prompt_estimate((size_t)length_of(exchange, 1));
 
 		if (cost > *room)
 			break;
 		*room -= cost;
 	}
 	for (i = 0; i < fit; i++)
-		take_exchange(chat->task->arena, json_object_array_get_idx(history, (size_t)(fit - 1 - i)), &messages[2 * i]);
+		take_exchange(
+			chat->task->arena, json_object_array_get_idx(history, (size_t)(fit - 1 - i)), &messages[2 * i]);
 	return 2 * fit;
 }
 
@@ -140,11 +148,12 @@ static struct json_object *read_history(const struct chat *chat)
 
 static int64_t cost_of(const struct llm_message *message)
 {
-	return prompt_estimate(message->raw != NULL && message->images == NULL ? strlen(message->raw) : strlen(message->content));
+	return prompt_estimate(
+		message->raw != NULL && message->images == NULL ? strlen(message->raw) : strlen(message->content));
 }
 
-/* Where the question begins in the caller's own messages: with the last user's; calls of tools and their results behind it
- * belong to it. */
+/* Where the question begins in the caller's own messages: with the last user's; calls of tools and their results behind
+ * it belong to it. */
 static int question_at(const struct chat *chat)
 {
 	int at = chat->n_given - 1;
@@ -154,8 +163,8 @@ static int question_at(const struct chat *chat)
 	return at;
 }
 
-/* The newest of the caller's own messages before `last` that fit.  What is left must begin with a user's: the answer to a
- * call of a tool makes no sense without the call. */
+/* The newest of the caller's own messages before `last` that fit.  What is left must begin with a user's: the answer to
+ * a call of a tool makes no sense without the call. */
 static int add_given(const struct chat *chat, int last, struct llm_message *messages, int64_t *room)
 {
 	int first = last;
@@ -179,8 +188,9 @@ static void add_passages(const struct chat *chat, struct str *system, int64_t *r
 		if (cost > *room)
 			continue;
 		*room -= cost;
-		str_printf(system, "%s[CONTEXT %d]:\n%s\n[END CONTEXT %d]\n\n", strstr(system->at, "\nContext:\n") == NULL ? "\nContext:\n" : "",
-			i, chat->passages[i].cited, i);
+		str_printf(system, "%s[CONTEXT %d]:\n%s\n[END CONTEXT %d]\n\n",
+			strstr(system->at, "\nContext:\n") == NULL ? "\nContext:\n" : "", i, chat->passages[i].cited,
+			i);
 	}
 }
 
@@ -210,10 +220,13 @@ int prompt_assemble(struct chat *chat)
 	struct arena *arena = chat->task->arena;
 	int window = chat->setup.context_tokens, n_question, n, i;
 	int64_t room = window - (window / ANSWER_SHARE < ANSWER_TOKENS ? window / ANSWER_SHARE : ANSWER_TOKENS);
-	struct str *system = expand(chat, chat->system != NULL ? chat->system : chat->prompt == NULL ? "" : chat->prompt);
+	struct str *system = expand(chat, chat->system != NULL   ? chat->system
+					  : chat->prompt == NULL ? ""
+								 : chat->prompt);
 	struct json_object *history = chat->given != NULL ? NULL : read_history(chat);
 	size_t most = 2 + (chat->given != NULL ? (size_t)chat->n_given : 2 * json_object_array_length(history));
-	struct llm_message *messages = arena_get(arena, most * sizeof(*messages)), *question = arena_get(arena, most * sizeof(*question));
+	struct llm_message *messages = arena_get(arena, most * sizeof(*messages)),
+			   *question = arena_get(arena, most * sizeof(*question));
 
 	n_question = put_question(chat, question);
 	for (i = 0; i < n_question; i++)

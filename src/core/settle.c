@@ -81,7 +81,8 @@ static bool settled(const struct outcome *outcome)
 
 	if (task.arena == NULL)
 		return false;
-	done = db_rows(&task, &sql_chat_close, (const char *const *)outcome->args, outcome->n_args) != NULL || task.failure.status != 503;
+	done = db_rows(&task, &sql_chat_close, (const char *const *)outcome->args, outcome->n_args) != NULL ||
+	       task.failure.status != 503;
 	arena_free(task.arena);
 	return done;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * Outcomes of chats that could not be stored because the database was away: kept in memory and tried again, so that no row
- * stays open and what a model has said is not lost. */
+ * Outcomes of chats that could not be stored because the database was away: kept in memory and tried again, so that no
+ * row stays open and what a model has said is not lost. */
 #ifndef EXEDRA_SETTLE_H
 #define EXEDRA_SETTLE_H
 

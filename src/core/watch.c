@@ -93,7 +93,8 @@ static void put_hash(struct str *list, const unsigned char hash[32])
 
 static struct roll call_roll(struct task *task)
 {
-	struct roll roll = {.tenants = str_new(task->arena), .ids = str_new(task->arena), .hashes = str_new(task->arena)};
+	struct roll roll = {
+		.tenants = str_new(task->arena), .ids = str_new(task->arena), .hashes = str_new(task->arena)};
 	struct open_chat *entry;
 
 	str_putc(roll.tenants, '{');
@@ -177,7 +178,8 @@ int watch_bury(const char *worker, const char *node, const char *pool)
 		return -1;
 	rows = db_rows(&task, &sql_chat_fail_worker, ARGS(worker, node, pool));
 	if (rows != NULL && db_int(rows, 0, "n") > 0)
-		log_event(LOG_WARNING, NULL, "chats_ended", "n=%lld problem=\"their worker is gone\"", (long long)db_int(rows, 0, "n"));
+		log_event(LOG_WARNING, NULL, "chats_ended", "n=%lld problem=\"their worker is gone\"",
+			(long long)db_int(rows, 0, "n"));
 	arena_free(task.arena);
 	return rows == NULL ? -1 : 0;
 }

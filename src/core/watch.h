@@ -13,7 +13,8 @@ void watch_tick(void);
 /* Stop all open chats: the worker's time to drain is over. */
 void watch_stop_all(void);
 
-/* End the rows of a worker that is gone; or, without one, of all pools of a node but one.  -1 when the database would not. */
+/* End the rows of a worker that is gone; or, without one, of all pools of a node but one.  -1 when the database would
+ * not. */
 int watch_bury(const char *worker, const char *node, const char *pool);
 
 #endif

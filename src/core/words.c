@@ -9,8 +9,7 @@
 #include "base/utf8.h"
 
 /* A letter of such a script.  Its digits and punctuation are not: those to_tsvector() handles. */
-static bool
-is_unspaced(uint32_t code)
+static bool is_unspaced(uint32_t code)
 {
 	static const uint32_t ranges[][2] = {
 		{0x0E01, 0x0E3A}, {0x0E40, 0x0E4E},                                     /* Thai */
@@ -33,8 +32,7 @@ is_unspaced(uint32_t code)
 }
 
 /* Bytes of the character of such a script at `at`, or 0. */
-static size_t
-unspaced_bytes(const char *at, size_t len)
+static size_t unspaced_bytes(const char *at, size_t len)
 {
 	uint32_t code;
 	int n = utf8_read(at, len, &code);
@@ -42,16 +40,14 @@ unspaced_bytes(const char *at, size_t len)
 	return n > 0 && is_unspaced(code) ? (size_t)n : 0;
 }
 
-static void
-add_word(struct str *out, const char *word, size_t len)
+static void add_word(struct str *out, const char *word, size_t len)
 {
 	str_putc(out, ' ');
 	str_add(out, word, len);
 }
 
 /* The run at `text`, whose first character has `first` bytes, as pairs; its length in bytes. */
-static size_t
-add_pairs(struct str *out, const char *text, size_t len, size_t first)
+static size_t add_pairs(struct str *out, const char *text, size_t len, size_t first)
 {
 	size_t at = 0, n = first, next;
 
@@ -66,8 +62,7 @@ add_pairs(struct str *out, const char *text, size_t len, size_t first)
 	return at + n;
 }
 
-void
-words_prepare(struct str *out, const char *text, size_t len)
+void words_prepare(struct str *out, const char *text, size_t len)
 {
 	size_t from = 0, at = 0;
 

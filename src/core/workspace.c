@@ -12,9 +12,9 @@
 #include "base/str.h"
 #include "base/utf8.h"
 
-const char workspace_default_prompt[] =
-	"Answer the question from the conversation and the context below. Where the context does not hold the answer, say so. "
-	"It is {datetime} (UTC).";
+const char workspace_default_prompt[] = "Answer the question from the conversation and the context below. Where the "
+					"context does not hold the answer, say so. "
+					"It is {datetime} (UTC).";
 
 enum { NAME_CHARS = 255, MAX_COUNT = 1000000 };
 
@@ -183,7 +183,8 @@ static int take_router(struct columns *c, bool no_router)
 	return 0;
 }
 
-/* The rest of an ISO date behind its seconds: .mmm and Z or +hh:mm.  Milliseconds and minutes east; false when it is none. */
+/* The rest of an ISO date behind its seconds: .mmm and Z or +hh:mm.  Milliseconds and minutes east; false when it is
+ * none. */
 static bool parse_fraction_and_zone(const char *text, int *ms, int *minutes)
 {
 	int hours = 0, rest = 0, n = 0, digits;
@@ -199,7 +200,8 @@ static bool parse_fraction_and_zone(const char *text, int *ms, int *minutes)
 	}
 	if (*text == '\0' || strcmp(text, "Z") == 0)
 		return true;
-	if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &rest, &n) != 3 || text[n] != '\0' || (sign != '+' && sign != '-') || hours > 15 || rest > 59)
+	if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &rest, &n) != 3 || text[n] != '\0' ||
+		(sign != '+' && sign != '-') || hours > 15 || rest > 59)
 		return false;
 	*minutes = (sign == '-' ? -1 : 1) * (hours * 60 + rest);
 	return true;
@@ -241,17 +243,21 @@ const char *workspace_columns(struct task *task, struct json_object *body, bool 
 	bool no_model = false, no_router = false;
 
 	str_putc(c.out, '{');
-	if ((updating && take_name(&c) < 0) || take_temperature(&c) < 0 || take_count(&c, "openAiHistory", "history_length", 20, 0) < 0 ||
-		take_text(&c, "openAiPrompt", "prompt", false) < 0 || take_threshold(&c) < 0 || take_provider(&c, &no_model, &no_router) < 0)
+	if ((updating && take_name(&c) < 0) || take_temperature(&c) < 0 ||
+		take_count(&c, "openAiHistory", "history_length", 20, 0) < 0 ||
+		take_text(&c, "openAiPrompt", "prompt", false) < 0 || take_threshold(&c) < 0 ||
+		take_provider(&c, &no_model, &no_router) < 0)
 		return NULL;
 	if (no_model)
 		put_text(&c, "chat_model", NULL);
 	else if (take_text(&c, "chatModel", "chat_model", false) < 0)
 		return NULL;
 	if (take_count(&c, "topN", "top_n", 4, 1) < 0 || take_word(&c, "chatMode", "chat_mode", modes) < 0 ||
-		take_text(&c, "agentProvider", "agent_provider", true) < 0 || take_text(&c, "agentModel", "agent_model", true) < 0 ||
+		take_text(&c, "agentProvider", "agent_provider", true) < 0 ||
+		take_text(&c, "agentModel", "agent_model", true) < 0 ||
 		take_text(&c, "queryRefusalResponse", "refusal", false) < 0 ||
-		take_word(&c, "vectorSearchMode", "vector_search_mode", searches) < 0 || take_router(&c, no_router) < 0 || take_changed_at(&c) < 0)
+		take_word(&c, "vectorSearchMode", "vector_search_mode", searches) < 0 ||
+		take_router(&c, no_router) < 0 || take_changed_at(&c) < 0)
 		return NULL;
 	str_putc(c.out, '}');
 	return c.out->at;

@@ -20,7 +20,8 @@ enum { MAX_ARGS = 4, OLDEST_PROGRAM = 1 };
 
 /* What the command line said. */
 static struct {
-	const char *conninfo, *config, *runtime_role, *role, *account, *label, *expires, *key, *model, *context, *preferred;
+	const char *conninfo, *config, *runtime_role, *role, *account, *label, *expires, *key, *model, *context,
+		*preferred;
 } said;
 
 /* A command: words, the statement it is, where its parameters come from. */
@@ -37,7 +38,8 @@ static const struct command commands[] = {
 	{"tenant", "suspend", "NAME", &sql_ctl_tenant_suspend, 1, {0}},
 	{"tenant", "resume", "NAME", &sql_ctl_tenant_resume, 1, {0}},
 	{"tenant", "delete", "NAME", &sql_ctl_tenant_delete, 1, {0}},
-	{"account", "create", "TENANT USERNAME [--role default|manager|admin]", &sql_ctl_account_create, 2, {&said.role}},
+	{"account", "create", "TENANT USERNAME [--role default|manager|admin]", &sql_ctl_account_create, 2,
+		{&said.role}},
 	{"account", "list", "TENANT", &sql_ctl_account_list, 1, {0}},
 	{"account", "suspend", "TENANT USERNAME", &sql_ctl_account_suspend, 2, {0}},
 	{"account", "resume", "TENANT USERNAME", &sql_ctl_account_resume, 2, {0}},
@@ -61,12 +63,15 @@ static void usage(FILE *to)
 
 	fputs("usage: exedractl [-c FILE] [-d CONNINFO] COMMAND\n\n"
 	      "  init [--runtime-role ROLE]      make the schema in the database\n"
-	      "  upgrade [--runtime-role ROLE]   bring it to this program's version\n", to);
+	      "  upgrade [--runtime-role ROLE]   bring it to this program's version\n",
+		to);
 	for (i = 0; i < N_COMMANDS; i++)
 		fprintf(to, "  %s %s %s\n", commands[i].noun, commands[i].verb, commands[i].operands);
 	fputs("  provider set TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] [--preferred]\n"
-	      "                                  KEY is sealed with the file secret.file; - reads it from standard input\n"
-	      "\n  --version, --help\n", to);
+	      "                                  KEY is sealed with the file secret.file; - reads it from standard "
+	      "input\n"
+	      "\n  --version, --help\n",
+		to);
 }
 
 static int fail_with(PGconn *pg, const PGresult *rows)
@@ -108,7 +113,8 @@ static void print_rows(const PGresult *rows)
 		if (PQnfields(rows) == 1 && *PQgetvalue(rows, row, 0) == '\0')
 			continue;
 		for (column = 0; column < PQnfields(rows); column++)
-			printf("%s%s", column == 0 ? "" : "\t", PQgetisnull(rows, row, column) ? "-" : PQgetvalue(rows, row, column));
+			printf("%s%s", column == 0 ? "" : "\t",
+				PQgetisnull(rows, row, column) ? "-" : PQgetvalue(rows, row, column));
 		putchar('\n');
 	}
 }
@@ -151,8 +157,10 @@ static int seal_key(struct arena *arena, const char *belongs_to, const char **se
 	int result = 0;
 
 	*sealed = NULL;
-	if (config == NULL || (key != NULL && (secret_open() < 0 || secret_make_key(config->secret_file, problem, sizeof(problem)) < 0 ||
-		secret_load_key(config->secret_file, problem, sizeof(problem)) < 0))) {
+	if (config == NULL ||
+		(key != NULL &&
+			(secret_open() < 0 || secret_make_key(config->secret_file, problem, sizeof(problem)) < 0 ||
+				secret_load_key(config->secret_file, problem, sizeof(problem)) < 0))) {
 		fprintf(stderr, "exedractl: %s\n", problem);
 		result = -1;
 	} else if (key != NULL) {
@@ -165,7 +173,8 @@ static int seal_key(struct arena *arena, const char *belongs_to, const char **se
 static int set_provider(PGconn *pg, char **operands)
 {
 	struct arena *arena = arena_new();
-	const char *args[7] = {NULL, operands[1], operands[2], NULL, said.model, said.context, said.preferred == NULL ? "false" : "true"};
+	const char *args[7] = {NULL, operands[1], operands[2], NULL, said.model, said.context,
+		said.preferred == NULL ? "false" : "true"};
 	const char *tenant[] = {operands[0]};
 	PGresult *rows = NULL, *made = NULL;
 
@@ -195,7 +204,8 @@ static int run_text(PGconn *pg, const struct script *script)
 	PGresult *rows = PQexec(pg, script->text);
 	int result = 0;
 
-	if (PQresultStatus(rows) != PGRES_TUPLES_OK && PQresultStatus(rows) != PGRES_COMMAND_OK && PQresultStatus(rows) != PGRES_EMPTY_QUERY) {
+	if (PQresultStatus(rows) != PGRES_TUPLES_OK && PQresultStatus(rows) != PGRES_COMMAND_OK &&
+		PQresultStatus(rows) != PGRES_EMPTY_QUERY) {
 		fprintf(stderr, "exedractl: in %s/%s.sql:\n", script->folder, script->name);
 		result = fail_with(pg, rows);
 	}
@@ -207,7 +217,9 @@ static int run_text(PGconn *pg, const struct script *script)
 static int ask_number(PGconn *pg, const struct stmt *stmt)
 {
 	PGresult *rows = run(pg, stmt, NULL);
-	int number = rows == NULL || PQntuples(rows) == 0 ? -1 : *PQgetvalue(rows, 0, 0) == 't' ? 1 : atoi(PQgetvalue(rows, 0, 0));
+	int number = rows == NULL || PQntuples(rows) == 0 ? -1
+		     : *PQgetvalue(rows, 0, 0) == 't'     ? 1
+							  : atoi(PQgetvalue(rows, 0, 0));
 
 	PQclear(rows);
 	return number;
@@ -250,7 +262,10 @@ static int upgrade_within(PGconn *pg, bool init)
 		return -1;
 	version = found ? ask_number(pg, &sql_ctl_schema_version) : 0;
 	if (version > DB_SCHEMA_VERSION) {
-		fprintf(stderr, "exedractl: the database has schema version %d, this program is for %d; use the newer release's exedractl.\n", version, DB_SCHEMA_VERSION);
+		fprintf(stderr,
+			"exedractl: the database has schema version %d, this program is for %d; use the newer "
+			"release's exedractl.\n",
+			version, DB_SCHEMA_VERSION);
 		return -1;
 	}
 	return apply(pg, version);
@@ -324,7 +339,9 @@ static bool usable(char **words, int n)
 	if (is(words, n, "provider", "set")) {
 		if (n == 5)
 			return true;
-		fputs("usage: exedractl provider set TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] [--preferred]\n", stderr);
+		fputs("usage: exedractl provider set TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] "
+		      "[--preferred]\n",
+			stderr);
 	} else if (command != NULL) {
 		if (n - 2 == command->n_operands)
 			return true;
@@ -346,10 +363,11 @@ static int dispatch(PGconn *pg, char **words, int n)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"runtime-role", required_argument, NULL, 'R'}, {"role", required_argument, NULL, 'r'},
-		{"account", required_argument, NULL, 'a'}, {"label", required_argument, NULL, 'l'}, {"expires", required_argument, NULL, 'e'},
-		{"key", required_argument, NULL, 'k'}, {"model", required_argument, NULL, 'm'}, {"context", required_argument, NULL, 'C'},
-		{"preferred", no_argument, NULL, 'p'},
+	static const struct option options[] = {{"runtime-role", required_argument, NULL, 'R'},
+		{"role", required_argument, NULL, 'r'}, {"account", required_argument, NULL, 'a'},
+		{"label", required_argument, NULL, 'l'}, {"expires", required_argument, NULL, 'e'},
+		{"key", required_argument, NULL, 'k'}, {"model", required_argument, NULL, 'm'},
+		{"context", required_argument, NULL, 'C'}, {"preferred", no_argument, NULL, 'p'},
 		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
 	PGconn *pg;
 	int option, status;

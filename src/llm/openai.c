@@ -18,8 +18,8 @@ enum {
 	MAX_BODY = 1 << 20,    /* bytes kept of an answer that is no stream */
 	MAX_TOOL_CALLS = 128,
 	MAX_TRIES = 3,
-	FIRST_PAUSE_MS = 200,  /* before the second try; twice that before the third */
-	MAX_PAUSE_S = 2,       /* a provider that asks for more is not waited for */
+	FIRST_PAUSE_MS = 200, /* before the second try; twice that before the third */
+	MAX_PAUSE_S = 2,      /* a provider that asks for more is not waited for */
 };
 
 /* What has come so far. */
@@ -27,16 +27,16 @@ struct reading {
 	struct llm_call *call;
 	struct http_call *http;
 	struct sse sse;
-	struct arena *small;      /* emptied after each event */
+	struct arena *small; /* emptied after each event */
 	struct utf8_stream clean;
-	struct str *text;         /* one delta, cleaned */
-	struct str *body;         /* an answer that is no stream */
+	struct str *text; /* one delta, cleaned */
+	struct str *body; /* an answer that is no stream */
 	size_t answered;
-	bool streamed;            /* it is an event stream */
-	bool finished;            /* the model said it had come to its end */
-	bool tools;               /* calls of tools have come */
-	bool done;                /* [DONE] */
-	bool failed;              /* an error object came; the reason is in the task */
+	bool streamed; /* it is an event stream */
+	bool finished; /* the model said it had come to its end */
+	bool tools;    /* calls of tools have come */
+	bool done;     /* [DONE] */
+	bool failed;   /* an error object came; the reason is in the task */
 };
 
 /* The request: messages, and the question for usage at the end of the stream. */
@@ -128,11 +128,12 @@ static int pass_text(struct reading *reading, struct json_object *from, const ch
 
 	if (text == NULL)
 		return 0;
-	return pass_on(reading, json_object_get_string(text), (size_t)json_object_get_string_len(text), reasoning, false);
+	return pass_on(
+		reading, json_object_get_string(text), (size_t)json_object_get_string_len(text), reasoning, false);
 }
 
-/* Append one piece of a call with the index that clients put pieces together by: its own, or its place when it has none,
- * as in an answer that is no stream.  What is no piece of a call is left out. */
+/* Append one piece of a call with the index that clients put pieces together by: its own, or its place when it has
+ * none, as in an answer that is no stream.  What is no piece of a call is left out. */
 static void put_tool_call(struct str *out, struct json_object *piece, size_t place)
 {
 	struct json_object *index;
@@ -141,7 +142,8 @@ static void put_tool_call(struct str *out, struct json_object *piece, size_t pla
 		return;
 	if (!json_object_object_get_ex(piece, "index", &index))
 		json_object_object_add(piece, "index", json_object_new_int64((int64_t)place));
-	else if (!json_object_is_type(index, json_type_int) || json_object_get_int64(index) < 0 || json_object_get_int64(index) >= MAX_TOOL_CALLS)
+	else if (!json_object_is_type(index, json_type_int) || json_object_get_int64(index) < 0 ||
+		 json_object_get_int64(index) >= MAX_TOOL_CALLS)
 		return;
 	str_puts(out, out->len == 1 ? "" : ",");
 	str_puts(out, json_object_to_json_string_ext(piece, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -198,7 +200,8 @@ static const char *plain_word(struct json_object *error, const char *name)
 /* The provider's own words go nowhere: they may hold its address, our key, or the question. */
 static int upstream_error(struct reading *reading, struct json_object *error)
 {
-	log_event(LOG_WARNING, reading->call->task, "provider_error", "type=%s code=%s", plain_word(error, "type"), plain_word(error, "code"));
+	log_event(LOG_WARNING, reading->call->task, "provider_error", "type=%s code=%s", plain_word(error, "type"),
+		plain_word(error, "code"));
 	reading->failed = true;
 	return fail(reading->call->task, 502, "upstream_error", "The model's provider reported an error.");
 }
@@ -234,7 +237,8 @@ static int take_answer(struct reading *reading, struct json_object *answer, cons
 static int bad_answer(struct reading *reading)
 {
 	reading->failed = true;
-	return fail(reading->call->task, 502, "upstream_invalid", "The model's provider sent something that is no answer.");
+	return fail(
+		reading->call->task, 502, "upstream_invalid", "The model's provider sent something that is no answer.");
 }
 
 /* Parse with memory of its own, so that a long stream takes no more than a short one. */
@@ -274,7 +278,8 @@ static int on_data(void *arg, const char *bytes, size_t len)
 	int stop;
 
 	if (reading->body->len == 0 && !reading->streamed)
-		reading->streamed = reading->http->status == 200 && strcmp(reading->http->type, "text/event-stream") == 0;
+		reading->streamed =
+			reading->http->status == 200 && strcmp(reading->http->type, "text/event-stream") == 0;
 	if (!reading->streamed) {
 		if (reading->body->len + len > MAX_BODY)
 			return bad_answer(reading);
@@ -318,7 +323,8 @@ static int refused(struct reading *reading)
 	if (status == 404)
 		return fail(task, 502, "upstream_model", "The model's provider does not know the model.");
 	if (status == 400 || status == 413 || status == 422)
-		return fail(task, 400, "upstream_refused", "The model's provider refused the request with status %d.", status);
+		return fail(task, 400, "upstream_refused", "The model's provider refused the request with status %d.",
+			status);
 	return fail(task, 502, "upstream_error", "The model's provider answered with status %d.", status);
 }
 
@@ -340,7 +346,8 @@ static int stopped_outside(struct task *task)
 		task->failure.retry_after_s = 1;
 		return fail(task, 503, "server_ending", "The server is being restarted.");
 	}
-	return fail(task, 403, "chat_stopped", "The chat was ended: its key may not be used any more, or its workspace is gone.");
+	return fail(task, 403, "chat_stopped",
+		"The chat was ended: its key may not be used any more, or its workspace is gone.");
 }
 
 static int judge(struct reading *reading)
@@ -359,7 +366,8 @@ static int judge(struct reading *reading)
 	case HTTP_UNREACHABLE:
 		return fail(task, 502, "upstream_unreachable", "The model's provider cannot be reached.");
 	case HTTP_FORBIDDEN:
-		return fail(task, 502, "upstream_forbidden", "The model's provider is at an address that is not permitted.");
+		return fail(task, 502, "upstream_forbidden",
+			"The model's provider is at an address that is not permitted.");
 	case HTTP_CONNECT_TIMEOUT:
 	case HTTP_FIRST_TIMEOUT:
 	case HTTP_IDLE_TIMEOUT:
@@ -383,7 +391,7 @@ static bool worth_another(const struct reading *reading)
 	if (http->end == HTTP_UNREACHABLE || (http->end == HTTP_BROKEN && http->status == 0))
 		return true;
 	return http->end == HTTP_DONE && http->retry_after_s <= MAX_PAUSE_S &&
-		(http->status == 429 || http->status == 500 || (http->status >= 502 && http->status <= 504));
+	       (http->status == 429 || http->status == 500 || (http->status >= 502 && http->status <= 504));
 }
 
 /* Wait before the next try; false when the client leaves meanwhile. */
@@ -441,10 +449,18 @@ static int ask(struct llm_call *call, const char *body, size_t len)
 	const struct provider_setup *setup = call->setup;
 	const struct config *config = call->config;
 	const char *headers[] = {"Content-Type: application/json", "Accept: text/event-stream, application/json",
-		setup->key == NULL ? NULL : arena_printf(call->task->arena, "Authorization: Bearer %s", setup->key), NULL};
-	struct http_call http = {.headers = headers, .body = body, .body_len = len, .connect_timeout_s = config->llm_connect_timeout_s,
-		.first_timeout_s = config->llm_first_timeout_s, .idle_timeout_s = config->llm_idle_timeout_s,
-		.silence_s = config->keepalive_s, .data = on_data, .silence = on_silence, .gone = on_gone,
+		setup->key == NULL ? NULL : arena_printf(call->task->arena, "Authorization: Bearer %s", setup->key),
+		NULL};
+	struct http_call http = {.headers = headers,
+		.body = body,
+		.body_len = len,
+		.connect_timeout_s = config->llm_connect_timeout_s,
+		.first_timeout_s = config->llm_first_timeout_s,
+		.idle_timeout_s = config->llm_idle_timeout_s,
+		.silence_s = config->keepalive_s,
+		.data = on_data,
+		.silence = on_silence,
+		.gone = on_gone,
 		.url = arena_printf(call->task->arena, "%.*s/chat/completions", without_slash(setup->url), setup->url)};
 	struct reading *reading = reading_new(call, &http);
 	int try;

@@ -35,12 +35,19 @@ const struct provider_preset *provider_preset(const char *name)
 
 struct provider_setup provider_of_server(const struct config *config)
 {
-	const struct provider_preset *preset = config->llm_provider == NULL ? NULL : provider_preset(config->llm_provider);
+	const struct provider_preset *preset =
+		config->llm_provider == NULL ? NULL : provider_preset(config->llm_provider);
 	const char *url = config->llm_url != NULL ? config->llm_url : preset != NULL ? preset->url : NULL;
 
 	if (url == NULL)
-		return (struct provider_setup){.provider = &provider_quote, .name = "quote", .model = "quote",
+		return (struct provider_setup){.provider = &provider_quote,
+			.name = "quote",
+			.model = "quote",
 			.context_tokens = config->llm_context_tokens};
-	return (struct provider_setup){.provider = &provider_openai, .name = config->llm_provider == NULL ? "generic-openai" : config->llm_provider,
-		.url = url, .key = config->llm_key, .model = config->llm_model, .context_tokens = config->llm_context_tokens};
+	return (struct provider_setup){.provider = &provider_openai,
+		.name = config->llm_provider == NULL ? "generic-openai" : config->llm_provider,
+		.url = url,
+		.key = config->llm_key,
+		.model = config->llm_model,
+		.context_tokens = config->llm_context_tokens};
 }

@@ -22,11 +22,11 @@ extern const struct provider provider_quote, provider_openai;
 struct provider_setup {
 	const struct provider *provider;
 	const char *name;
-	const char *url;      /* base URL with its /v1, no slash at the end */
-	const char *key;      /* NULL: none */
-	const char *model;    /* when a workspace names none; may be NULL */
+	const char *url;   /* base URL with its /v1, no slash at the end */
+	const char *key;   /* NULL: none */
+	const char *model; /* when a workspace names none; may be NULL */
 	int context_tokens;
-	bool guarded;         /* its address is not the operator's: only public addresses, or listed ones */
+	bool guarded; /* its address is not the operator's: only public addresses, or listed ones */
 };
 
 /* A well-known service, so that a name is enough. */
@@ -43,15 +43,15 @@ struct passage {
 	const char *source; /* JSON, as clients see it */
 	const char *title;
 	const char *text;
-	const char *cited;  /* the text under the header that clients and models see */
+	const char *cited; /* the text under the header that clients and models see */
 	double score;
 };
 
 struct llm_message {
-	const char *role;           /* system, user, assistant, tool */
-	const char *content;        /* its text: what is counted, and sent when there is no `raw` */
-	const char *const *images;  /* URLs or data URLs, NULL at the end; NULL = none */
-	const char *raw;            /* the whole message as JSON, passed on as it came; NULL = made from the rest */
+	const char *role;          /* system, user, assistant, tool */
+	const char *content;       /* its text: what is counted, and sent when there is no `raw` */
+	const char *const *images; /* URLs or data URLs, NULL at the end; NULL = none */
+	const char *raw;           /* the whole message as JSON, passed on as it came; NULL = made from the rest */
 };
 
 /* Tokens as the provider counted them; -1 where it did not. */
@@ -71,7 +71,7 @@ struct llm_call {
 	bool has_tools;                 /* `parameters` offers tools */
 	const struct passage *passages; /* for quote */
 	int n_passages;
-	const char *nothing_found;      /* for quote: what it says without a passage */
+	const char *nothing_found; /* for quote: what it says without a passage */
 
 	/* Each returns 0 to go on and -1 to stop; text is valid UTF-8 without NUL. */
 	int (*on_text)(void *arg, const char *text, size_t len, bool reasoning);
@@ -81,8 +81,8 @@ struct llm_call {
 	void *arg;
 
 	/* What came of it. */
-	bool stopped;               /* a callback said stop, or the client has gone: no failure */
-	const char *finish_reason;  /* stop, length ...; a literal */
+	bool stopped;              /* a callback said stop, or the client has gone: no failure */
+	const char *finish_reason; /* stop, length ...; a literal */
 	struct llm_usage usage;
 };
 

@@ -56,7 +56,8 @@ static int complete(struct llm_call *call)
 	int i, stop = 0;
 
 	if (call->has_tools)
-		return fail_field(call->task, 400, "tools_unsupported", "tools", "No model is configured, and quoting documents calls no tools.");
+		return fail_field(call->task, 400, "tools_unsupported", "tools",
+			"No model is configured, and quoting documents calls no tools.");
 	for (i = 0; i < call->n_passages && i < MAX_QUOTES && stop == 0; i++)
 		stop = quote(call, &call->passages[i], i == 0);
 	if (call->n_passages == 0)

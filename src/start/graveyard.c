@@ -22,7 +22,7 @@ static struct {
 	struct grave graves[GRAVES];
 	int sweep; /* FREE: nothing to do; DEAD: to be done; else the pid */
 	char node[WORKER_ID_TEXT], pool[WORKER_ID_TEXT];
-} *yard;
+} * yard;
 
 int graveyard_open(void)
 {
@@ -72,8 +72,10 @@ void graveyard_tick(void)
 		struct grave *grave = &yard->graves[i];
 
 		if (change(&grave->state, DEAD, me))
-			__atomic_store_n(&grave->state, watch_bury(grave->id, NULL, NULL) == 0 ? FREE : DEAD, __ATOMIC_RELEASE);
+			__atomic_store_n(
+				&grave->state, watch_bury(grave->id, NULL, NULL) == 0 ? FREE : DEAD, __ATOMIC_RELEASE);
 	}
 	if (change(&yard->sweep, DEAD, me))
-		__atomic_store_n(&yard->sweep, watch_bury(NULL, yard->node, yard->pool) == 0 ? FREE : DEAD, __ATOMIC_RELEASE);
+		__atomic_store_n(
+			&yard->sweep, watch_bury(NULL, yard->node, yard->pool) == 0 ? FREE : DEAD, __ATOMIC_RELEASE);
 }

@@ -30,10 +30,12 @@ extern char **environ;
 
 static void usage(FILE *to)
 {
-	fputs("usage: exedra [-c FILE] [-v] [--listen ADDRESS]   serve FastCGI; ADDRESS is a path or a loopback address:port\n"
+	fputs("usage: exedra [-c FILE] [-v] [--listen ADDRESS]   serve FastCGI; ADDRESS is a path or a loopback "
+	      "address:port\n"
 	      "       exedra -t [-c FILE]                        check the configuration\n"
 	      "       exedra --routes | --settings               print the table of routes, of settings\n"
-	      "       exedra --version | --help\n", to);
+	      "       exedra --version | --help\n",
+		to);
 }
 
 static int print_routes(void)
@@ -90,8 +92,9 @@ static int run_pool(struct config *config, const char *path, bool verbose)
 	if (socket_given(STDIN_FILENO)) {
 		fd = socket_adopt(STDIN_FILENO);
 	} else {
-		fd = socket_check(config->listen, problem, sizeof(problem)) < 0 ? -1 :
-			socket_listen(config->listen, config->socket_mode, problem, sizeof(problem));
+		fd = socket_check(config->listen, problem, sizeof(problem)) < 0
+			     ? -1
+			     : socket_listen(config->listen, config->socket_mode, problem, sizeof(problem));
 		if (fd < 0) {
 			log_event(LOG_ERROR, NULL, "listen", "problem=\"%s\"", problem);
 			return 1;
@@ -102,7 +105,8 @@ static int run_pool(struct config *config, const char *path, bool verbose)
 	signal(SIGPIPE, SIG_IGN);
 	/* Few arenas: a thousand threads would otherwise each keep memory of their own. */
 	mallopt(M_ARENA_MAX, 2);
-	/* Large pieces go back to the system at once; by default the threshold grows to 32 MiB with the first one freed. */
+	/* Large pieces go back to the system at once; by default the threshold grows to 32 MiB with the first one
+	 * freed. */
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	mallopt(M_TRIM_THRESHOLD, 256 << 10);
 	status = master_run(config, path, fd, own, verbose);
@@ -113,7 +117,8 @@ static int run_pool(struct config *config, const char *path, bool verbose)
 static int check_config(struct config *config)
 {
 	char problem[300];
-	int good = setup_check(config, problem, sizeof(problem)) == 0 && socket_check(config->listen, problem, sizeof(problem)) == 0;
+	int good = setup_check(config, problem, sizeof(problem)) == 0 &&
+		   socket_check(config->listen, problem, sizeof(problem)) == 0;
 
 	if (good)
 		puts("The configuration is good.");
@@ -136,8 +141,9 @@ static void raise_descriptors(void)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"listen", required_argument, NULL, 'l'}, {"routes", no_argument, NULL, 'r'},
-		{"settings", no_argument, NULL, 's'}, {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
+	static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
+		{"routes", no_argument, NULL, 'r'}, {"settings", no_argument, NULL, 's'},
+		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
 	const char *path = access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
 	struct config *config;
 	char problem[700];

@@ -21,8 +21,8 @@
 #include "store/secret.h"
 
 enum {
-	MAX_WORKERS = 1024,    /* of all generations at once */
-	SOON_MS = 1000,        /* a worker that dies younger than this is replaced with back-off */
+	MAX_WORKERS = 1024, /* of all generations at once */
+	SOON_MS = 1000,     /* a worker that dies younger than this is replaced with back-off */
 	MAX_BACKOFF_MS = 5000,
 };
 
@@ -46,7 +46,7 @@ static struct {
 	bool ending;
 	char node[200];
 	char pool[WORKER_ID_TEXT];
-	bool held;        /* the node's name is ours */
+	bool held; /* the node's name is ours */
 } master;
 
 static struct child *find_child(pid_t pid)
@@ -147,7 +147,8 @@ static void reap(void)
 		/* One that has come to its end has closed its chats, unless its drain was cut. */
 		graveyard_add(pid, child->id);
 		if (!child->draining) {
-			log_event(LOG_ERROR, NULL, "worker_died", "worker=%d %s=%d", (int)pid, WIFSIGNALED(status) ? "signal" : "status",
+			log_event(LOG_ERROR, NULL, "worker_died", "worker=%d %s=%d", (int)pid,
+				WIFSIGNALED(status) ? "signal" : "status",
 				WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 			back_off(child);
 		}
@@ -201,7 +202,8 @@ static int next_signal(void)
 
 	if (master.held && (master.ending || count_children(false) >= master.config->processes))
 		return sigwaitinfo(&master.signals, NULL);
-	left = count_children(false) >= master.config->processes || master.ending ? 1000 : clock_left_ms(master.start_ms);
+	left = count_children(false) >= master.config->processes || master.ending ? 1000
+										  : clock_left_ms(master.start_ms);
 	wait.tv_sec = left / 1000;
 	wait.tv_nsec = (left % 1000 + 1) * 1000000L % 1000000000L;
 	return sigtimedwait(&master.signals, NULL, &wait);
@@ -217,8 +219,8 @@ static void name_node(void)
 	snprintf(master.node, sizeof(master.node), "%s:%s", host, address);
 }
 
-/* An earlier pool on this socket may still be draining.  When its last process has gone the name is free, and what it left
- * open is nobody's. */
+/* An earlier pool on this socket may still be draining.  When its last process has gone the name is free, and what it
+ * left open is nobody's. */
 static void hold_node(void)
 {
 	if (master.held || socket_hold(master.node) < 0)
@@ -246,7 +248,8 @@ int master_run(struct config *config, const char *path, int listen_fd, const cha
 	sigaddset(&master.signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &master.signals, &master.before);
 	start_missing();
-	log_event(LOG_INFO, NULL, "ready", "listen=%s workers=%d threads=%d", strchr(master.node, ':') + 1, config->processes, config->threads);
+	log_event(LOG_INFO, NULL, "ready", "listen=%s workers=%d threads=%d", strchr(master.node, ':') + 1,
+		config->processes, config->threads);
 	while (!master.ending || count_children(true) > 0) {
 		switch (next_signal()) {
 		case SIGTERM:

@@ -5,10 +5,10 @@
 
 #include "base/config.h"
 
-/* Run workers on the listening socket until SIGTERM or SIGINT.  SIGHUP reads the configuration again (from `path`, which
- * may be NULL), starts new workers with it and drains the old ones; a bad one is refused and the old kept.  Takes over
- * the config.  `remove` is the path of a socket to take away at the end, or NULL; `verbose`: log.level is not heeded.
- * Returns the exit status of the process. */
+/* Run workers on the listening socket until SIGTERM or SIGINT.  SIGHUP reads the configuration again (from `path`,
+ * which may be NULL), starts new workers with it and drains the old ones; a bad one is refused and the old kept.  Takes
+ * over the config.  `remove` is the path of a socket to take away at the end, or NULL; `verbose`: log.level is not
+ * heeded. Returns the exit status of the process. */
 int master_run(struct config *, const char *path, int listen_fd, const char *remove, bool verbose);
 
 #endif

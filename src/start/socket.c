@@ -41,7 +41,8 @@ void socket_name(int fd, char *text, size_t room)
 			snprintf(text, room, "%s", address.un.sun_path);
 			return;
 		}
-		if (address.any.sa_family != AF_UNIX && getnameinfo(&address.any, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+		if (address.any.sa_family != AF_UNIX && getnameinfo(&address.any, len, host, sizeof(host), port,
+								sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
 			snprintf(text, room, "%s:%s", host, port);
 			return;
 		}
@@ -60,7 +61,8 @@ int socket_hold(const char *name)
 	if (len > sizeof(address.sun_path) - 1)
 		name += len - (sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path + 1, name, strlen(name));
-	if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))) == 0)
+	if (fd >= 0 && bind(fd, (const struct sockaddr *)&address,
+			       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))) == 0)
 		return 0; /* kept open on purpose */
 	if (fd >= 0)
 		close(fd);
@@ -93,7 +95,8 @@ static int listen_unix(const char *path, int mode, char *problem, size_t room)
 	int fd, bound;
 
 	if (strlen(path) >= sizeof(address.sun_path)) {
-		snprintf(problem, room, "The socket's path %s is longer than %zu bytes.", path, sizeof(address.sun_path) - 1);
+		snprintf(problem, room, "The socket's path %s is longer than %zu bytes.", path,
+			sizeof(address.sun_path) - 1);
 		return -1;
 	}
 	strcpy(address.sun_path, path);
@@ -124,7 +127,8 @@ static bool loopback(const struct sockaddr *address)
 {
 	if (address->sa_family == AF_INET)
 		return (ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24) == 127;
-	return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+	return address->sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
 }
 
 static bool in_figures(const char *host)
@@ -144,7 +148,8 @@ static bool is_port(const char *text)
 /* "address:port", the address in figures and a loopback one.  NULL with a sentence in `problem`. */
 static struct addrinfo *parse_tcp(const char *text, char *problem, size_t room)
 {
-	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM},
+			*found = NULL;
 	const char *colon = strrchr(text, ':');
 	char host[64] = "";
 
@@ -173,8 +178,8 @@ static int listen_tcp(const char *text, char *problem, size_t room)
 	if (address == NULL)
 		return -1;
 	fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 || bind(fd, address->ai_addr, address->ai_addrlen) < 0 ||
-		listen(fd, BACKLOG) < 0) {
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+		bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
 		snprintf(problem, room, "Cannot listen on %s: %s.", text, strerror(errno));
 		if (fd >= 0)
 			close(fd);

@@ -30,12 +30,12 @@
 #include "web/wire.h"
 
 enum {
-	SPARE_THREADS = 2,        /* that stay however long they wait */
-	IDLE_S = 10,              /* after which others go */
-	LAST_S = 2,               /* for chats that are stopped at the end of the drain to be stored */
-	MAX_TURNING = 16,         /* threads beyond the limit that answer 503 */
-	BUSY_PATIENCE_MS = 100,   /* for the first byte of what they answer */
-	BUSY_TIMEOUT_S = 1,       /* for the head of a request that is answered 503 */
+	SPARE_THREADS = 2,      /* that stay however long they wait */
+	IDLE_S = 10,            /* after which others go */
+	LAST_S = 2,             /* for chats that are stopped at the end of the drain to be stored */
+	MAX_TURNING = 16,       /* threads beyond the limit that answer 503 */
+	BUSY_PATIENCE_MS = 100, /* for the first byte of what they answer */
+	BUSY_TIMEOUT_S = 1,     /* for the head of a request that is answered 503 */
 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -125,8 +125,8 @@ static int accept_next(void)
 	}
 }
 
-/* Hand the lead on with a connection in hand: is there a place to serve it?  When there is none, a few threads say so; when
- * those are busy too, the leader says it itself and keeps the lead. */
+/* Hand the lead on with a connection in hand: is there a place to serve it?  When there is none, a few threads say so;
+ * when those are busy too, the leader says it itself and keeps the lead. */
 static enum place leave_lead(bool connected)
 {
 	enum place place = NOWHERE;

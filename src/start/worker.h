@@ -5,8 +5,8 @@
 
 #include "base/config.h"
 
-/* Serve the listening socket until SIGTERM, then let requests finish for at most `drain` seconds.  `id` is this worker's
- * name (core/worker_id.h).  Returns the exit status of the process. */
+/* Serve the listening socket until SIGTERM, then let requests finish for at most `drain` seconds.  `id` is this
+ * worker's name (core/worker_id.h).  Returns the exit status of the process. */
 int worker_run(const struct config *, int listen_fd, const char *id);
 
 #endif

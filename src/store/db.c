@@ -26,8 +26,8 @@ struct turn {
 		int call;
 		bool prepare;
 	} queued[2 * (MAX_CALLS + 1)]; /* what results will come, in order */
-	bool lost;           /* the connection died, or did not answer in time */
-	char sqlstate[6];    /* of the first error; "" = none */
+	bool lost;                     /* the connection died, or did not answer in time */
+	char sqlstate[6];              /* of the first error; "" = none */
 };
 
 static void clear_rows(void *rows)
@@ -209,7 +209,8 @@ int db_run(struct task *task, struct db_call *calls, int n_calls)
 		struct turn turn = {.task = task, .calls = all, .n_calls = n_entry + n_calls};
 
 		/* A little more than the statement's own time-out, so that PostgreSQL's word comes first. */
-		turn.deadline_ms = clock_ms() + (task->db_patience_ms > 0 ? task->db_patience_ms : pool_config()->db_timeout_s * 1000 + 2000);
+		turn.deadline_ms = clock_ms() + (task->db_patience_ms > 0 ? task->db_patience_ms
+									  : pool_config()->db_timeout_s * 1000 + 2000);
 		turn.conn = pool_take(task, turn.deadline_ms);
 		if (turn.conn == NULL)
 			return -1;

@@ -37,11 +37,6 @@ const struct config *pool_config(void)
 	return pool.config;
 }
 
-int pool_size(void)
-{
-	return __atomic_load_n(&pool.n_open, __ATOMIC_RELAXED);
-}
-
 static void conn_free(struct conn *conn)
 {
 	if (conn == NULL)
@@ -115,9 +110,14 @@ static int conn_start(struct task *task, struct conn *conn)
 	if (PQresultStatus(rows) != PGRES_TUPLES_OK || PQntuples(rows) != 1)
 		log_event(LOG_ERROR, task, "database_start", "error=\"%s\"", PQresultErrorMessage(rows));
 	else if (strcmp(PQgetvalue(rows, 0, 0), "t") != 0)
-		log_event(LOG_ERROR, task, "database_role", "role=%s problem=\"the role is a superuser or has BYPASSRLS, so nothing would keep tenants apart; set db.url to a plain role\"", PQuser(conn->pg));
+		log_event(LOG_ERROR, task, "database_role",
+			"role=%s problem=\"the role is a superuser or has BYPASSRLS, so nothing would keep tenants "
+			"apart; set db.url to a plain role\"",
+			PQuser(conn->pg));
 	else if (!PQgetisnull(rows, 0, 1))
-		log_event(LOG_ERROR, task, "database_rls", "tables=\"%s\" problem=\"row-level security is not forced; run exedractl upgrade\"", PQgetvalue(rows, 0, 1));
+		log_event(LOG_ERROR, task, "database_rls",
+			"tables=\"%s\" problem=\"row-level security is not forced; run exedractl upgrade\"",
+			PQgetvalue(rows, 0, 1));
 	else
 		result = 0;
 	PQclear(rows);
@@ -127,7 +127,8 @@ static int conn_start(struct task *task, struct conn *conn)
 static struct conn *conn_open(struct task *task)
 {
 	/* dbname is expanded first, so that what it says itself about the rest is kept: later keywords win. */
-	const char *const keywords[] = {"connect_timeout", "tcp_user_timeout", "fallback_application_name", "dbname", NULL};
+	const char *const keywords[] = {
+		"connect_timeout", "tcp_user_timeout", "fallback_application_name", "dbname", NULL};
 	const char *const values[] = {"5", "30000", "exedra", pool.config->db_url, NULL};
 	struct conn *conn = calloc(1, sizeof(*conn));
 

@@ -10,9 +10,9 @@
 
 struct conn {
 	PGconn *pg;
-	struct conn *next;            /* in the free list */
-	unsigned char *prepared;      /* per statement id: its own COMMAND_OK has come */
-	bool broken;                  /* not to be used again */
+	struct conn *next;       /* in the free list */
+	unsigned char *prepared; /* per statement id: its own COMMAND_OK has come */
+	bool broken;             /* not to be used again */
 };
 
 /* Set up the pool of this process; the config must outlive it.  Connections are made on demand. */
@@ -36,8 +36,5 @@ int pool_flush(struct conn *, int64_t deadline_ms);
 
 /* Settings that statements need. */
 const struct config *pool_config(void);
-
-/* For metrics and tests: connections open now. */
-int pool_size(void);
 
 #endif

@@ -21,8 +21,8 @@ void secret_uuid(char text[UUID_TEXT])
 	randombytes_buf(b, sizeof(b));
 	b[6] = (b[6] & 0x0f) | 0x40; /* RFC 9562: version 4 ... */
 	b[8] = (b[8] & 0x3f) | 0x80; /* ... and its variant */
-	snprintf(text, UUID_TEXT, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
-		b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	snprintf(text, UUID_TEXT, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 const char *secret_new_uuid(struct arena *arena)
@@ -64,7 +64,8 @@ int secret_load_key(const char *path, char *problem, size_t room)
 		return -1;
 	}
 	key.loaded = fread(hex, 1, sizeof(hex) - 1, file) == sizeof(hex) - 1 &&
-		sodium_hex2bin(key.bytes, sizeof(key.bytes), hex, sizeof(hex) - 1, NULL, &len, NULL) == 0 && len == sizeof(key.bytes);
+		     sodium_hex2bin(key.bytes, sizeof(key.bytes), hex, sizeof(hex) - 1, NULL, &len, NULL) == 0 &&
+		     len == sizeof(key.bytes);
 	fclose(file);
 	sodium_memzero(hex, sizeof(hex));
 	if (key.loaded)
@@ -108,8 +109,8 @@ const char *secret_seal(struct arena *arena, const char *text, const char *belon
 	if (!key.loaded)
 		return NULL;
 	randombytes_buf(sealed, NONCE);
-	crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + NONCE, NULL, (const unsigned char *)text, len, (const unsigned char *)belongs_to,
-		strlen(belongs_to), NULL, sealed, key.bytes);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + NONCE, NULL, (const unsigned char *)text, len,
+		(const unsigned char *)belongs_to, strlen(belongs_to), NULL, sealed, key.bytes);
 	return sodium_bin2hex(hex, 2 * sealed_len + 1, sealed, sealed_len);
 }
 
@@ -119,10 +120,11 @@ const char *secret_unseal(struct arena *arena, const char *hex, const char *belo
 	unsigned char *sealed = arena_get(arena, hex_len / 2 + 1);
 	char *text = arena_get(arena, hex_len / 2 + 1);
 
-	if (!key.loaded || sodium_hex2bin(sealed, hex_len / 2, hex, hex_len, NULL, &len, NULL) != 0 || len < NONCE + TAG)
+	if (!key.loaded || sodium_hex2bin(sealed, hex_len / 2, hex, hex_len, NULL, &len, NULL) != 0 ||
+		len < NONCE + TAG)
 		return NULL;
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt((unsigned char *)text, NULL, NULL, sealed + NONCE, len - NONCE,
-		(const unsigned char *)belongs_to, strlen(belongs_to), sealed, key.bytes) != 0)
+		    (const unsigned char *)belongs_to, strlen(belongs_to), sealed, key.bytes) != 0)
 		return NULL;
 	return text;
 }

@@ -55,13 +55,15 @@ static void fail_ours(struct task *task, const char *sqlstate, const char *prima
 		}
 	if (status == 503) {
 		task->failure.retry_after_s = 30;
-		log_event(LOG_ERROR, task, primary, "detail=\"%s\" remedy=\"run exedractl upgrade with this program's release\"",
+		log_event(LOG_ERROR, task, primary,
+			"detail=\"%s\" remedy=\"run exedractl upgrade with this program's release\"",
 			detail == NULL ? "" : detail);
 	}
 	fail(task, status, "refused", "%s", primary);
 }
 
-void sqlstate_fail(struct task *task, const char *sqlstate, const char *primary, const char *detail, const char *stmt_name)
+void sqlstate_fail(
+	struct task *task, const char *sqlstate, const char *primary, const char *detail, const char *stmt_name)
 {
 	size_t i;
 
@@ -73,9 +75,12 @@ void sqlstate_fail(struct task *task, const char *sqlstate, const char *primary,
 	}
 	for (i = 0; strncmp(sqlstate, meanings[i].prefix, strlen(meanings[i].prefix)) != 0; i++)
 		;
-	log_event(meanings[i].status >= 500 ? LOG_ERROR : LOG_DEBUG, task, meanings[i].code, "statement=%s sqlstate=%s error=\"%s\"%s",
-		stmt_name, sqlstate, primary == NULL ? "" : primary,
-		strcmp(meanings[i].code, "database_setup") == 0 ? " remedy=\"run exedractl init or upgrade, with --runtime-role if the workers have a role of their own\"" : "");
+	log_event(meanings[i].status >= 500 ? LOG_ERROR : LOG_DEBUG, task, meanings[i].code,
+		"statement=%s sqlstate=%s error=\"%s\"%s", stmt_name, sqlstate, primary == NULL ? "" : primary,
+		strcmp(meanings[i].code, "database_setup") == 0
+			? " remedy=\"run exedractl init or upgrade, with --runtime-role if the workers have a role of "
+			  "their own\""
+			: "");
 	fail(task, meanings[i].status, meanings[i].code, "%s", meanings[i].message);
 	if (meanings[i].status == 503)
 		task->failure.retry_after_s = 5;

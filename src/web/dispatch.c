@@ -147,9 +147,13 @@ static void report(const struct request *req)
 	const struct failure *failure = &req->task.failure;
 	bool trouble = failure->status >= 500;
 
-	log_event(trouble ? LOG_WARNING : LOG_INFO, &req->task, "request", "method=%s route=\"%s\" status=%d ms=%.1f tenant=%lld account=%lld%s%s%s",
-		req->head ? "HEAD" : req->method == 0 ? "?" : route_method_name(req->method), req->route == NULL ? "?" : req->route->pattern,
-		req->status, (double)(clock_us() - req->started_us) / 1000.0, (long long)req->task.identity.tenant_id,
+	log_event(trouble ? LOG_WARNING : LOG_INFO, &req->task, "request",
+		"method=%s route=\"%s\" status=%d ms=%.1f tenant=%lld account=%lld%s%s%s",
+		req->head          ? "HEAD"
+		: req->method == 0 ? "?"
+				   : route_method_name(req->method),
+		req->route == NULL ? "?" : req->route->pattern, req->status,
+		(double)(clock_us() - req->started_us) / 1000.0, (long long)req->task.identity.tenant_id,
 		(long long)req->task.identity.account_id, failure->status != 0 ? " code=" : "",
 		failure->status != 0 ? failure->code : "", req->wire->gone ? " gone=yes" : "");
 }

@@ -11,8 +11,8 @@ static bool unknown_id(const struct failure *failure)
 {
 	size_t len = strlen(failure->code);
 
-	return len > 8 && strcmp(failure->code + len - 8, "_unknown") == 0 && strcmp(failure->code, "key_unknown") != 0 &&
-		strcmp(failure->code, "path_unknown") != 0;
+	return len > 8 && strcmp(failure->code + len - 8, "_unknown") == 0 &&
+	       strcmp(failure->code, "key_unknown") != 0 && strcmp(failure->code, "path_unknown") != 0;
 }
 
 static bool from_upstream(const struct failure *failure)
@@ -30,7 +30,9 @@ static bool about_the_caller(const struct failure *failure)
 
 static void put_abort(struct str *body, const struct failure *failure, struct arena *arena)
 {
-	str_printf(body, "{\"id\":\"%s\",\"type\":\"abort\",\"textResponse\":null,\"sources\":[],\"close\":true,\"error\":", secret_new_uuid(arena));
+	str_printf(body,
+		"{\"id\":\"%s\",\"type\":\"abort\",\"textResponse\":null,\"sources\":[],\"close\":true,\"error\":",
+		secret_new_uuid(arena));
 	str_json_text(body, failure->message);
 	str_puts(body, "}");
 }
@@ -44,7 +46,8 @@ static const char *openai_type(int status)
 static const char *public_code(const char *code)
 {
 	static const char *const names[][2] = {{"key_unknown", "invalid_api_key"}, {"model_unknown", "model_not_found"},
-		{"workspace_unknown", "model_not_found"}, {"type_unsupported", "unsupported_media_type"}, {"method_refused", "method_not_allowed"}};
+		{"workspace_unknown", "model_not_found"}, {"type_unsupported", "unsupported_media_type"},
+		{"method_refused", "method_not_allowed"}};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -116,7 +119,8 @@ static void translate(struct failure *failure, enum form form)
 /* SDKs ask three times when they get a 5xx; these will not be any better then. */
 static bool permanent(const struct failure *failure)
 {
-	static const char *const codes[] = {"upstream_missing", "upstream_sealed", "upstream_forbidden", "upstream_model"};
+	static const char *const codes[] = {
+		"upstream_missing", "upstream_sealed", "upstream_forbidden", "upstream_model"};
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

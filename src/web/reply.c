@@ -10,11 +10,11 @@ const char *reply_reason_phrase(int status)
 	static const struct {
 		int status;
 		const char *phrase;
-	} phrases[] = {{200, "OK"}, {204, "No Content"}, {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"},
-		{404, "Not Found"}, {405, "Method Not Allowed"}, {409, "Conflict"}, {410, "Gone"}, {413, "Content Too Large"},
-		{415, "Unsupported Media Type"}, {422, "Unprocessable Content"}, {429, "Too Many Requests"},
-		{500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
-		{503, "Service Unavailable"}, {504, "Gateway Timeout"}};
+	} phrases[] = {{200, "OK"}, {204, "No Content"}, {400, "Bad Request"}, {401, "Unauthorized"},
+		{403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {409, "Conflict"}, {410, "Gone"},
+		{413, "Content Too Large"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
+		{429, "Too Many Requests"}, {500, "Internal Server Error"}, {501, "Not Implemented"},
+		{502, "Bad Gateway"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"}};
 	size_t i;
 
 	for (i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
@@ -56,7 +56,10 @@ static void put_cors(const struct request *req, struct str *head)
 	const char *origin = allowed_origin(req);
 
 	if (origin != NULL)
-		str_printf(head, "Access-Control-Allow-Origin: %s\r\nAccess-Control-Expose-Headers: X-Request-Id, Retry-After\r\n", origin);
+		str_printf(head,
+			"Access-Control-Allow-Origin: %s\r\nAccess-Control-Expose-Headers: X-Request-Id, "
+			"Retry-After\r\n",
+			origin);
 	if (origin == NULL || *origin != '*')
 		str_puts(head, "Vary: Origin\r\n");
 }
@@ -132,7 +135,7 @@ int reply_empty(struct request *req, int status)
 static bool plain_list(const char *text)
 {
 	return strlen(text) < 1024 &&
-		text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_, ")] == '\0';
+	       text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_, ")] == '\0';
 }
 
 const char *reply_method_list(struct arena *arena, int methods)
@@ -153,7 +156,8 @@ int reply_preflight(struct request *req, int allowed_methods)
 	const char *wanted = wire_param(req->wire, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
 	struct str *more = str_new(req->task.arena);
 
-	str_printf(more, "Access-Control-Allow-Methods: %s\r\nAccess-Control-Max-Age: 600\r\n", reply_method_list(req->task.arena, allowed_methods));
+	str_printf(more, "Access-Control-Allow-Methods: %s\r\nAccess-Control-Max-Age: 600\r\n",
+		reply_method_list(req->task.arena, allowed_methods));
 	if (wanted != NULL && plain_list(wanted))
 		str_printf(more, "Access-Control-Allow-Headers: %s\r\n", wanted);
 	reply_head(req, 204, NULL, -1, allowed_origin(req) == NULL ? NULL : more->at);

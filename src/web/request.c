@@ -109,7 +109,8 @@ static char *raw_path(struct request *req)
 		prefix_len--;
 	if (prefix_len > 0 && prefix_len < len && memcmp(uri, prefix, prefix_len) == 0 && uri[prefix_len] == '/')
 		return arena_copy(req->task.arena, uri + prefix_len, len - prefix_len);
-	if (prefix_len > 0 && (prefix_len > len || memcmp(uri, prefix, prefix_len) != 0) && info != NULL && *info == '/')
+	if (prefix_len > 0 && (prefix_len > len || memcmp(uri, prefix, prefix_len) != 0) && info != NULL &&
+		*info == '/')
 		return arena_strdup(req->task.arena, info);
 	return arena_copy(req->task.arena, uri, len);
 }
@@ -205,9 +206,11 @@ int request_read_body(struct request *req, size_t limit)
 	if (got >= 0 && !req->wire->cgi && req->body_announced >= 0)
 		got = wire_read(req->wire, buffer, sizeof(buffer));
 	if (got != 0 && !(req->wire->cgi && got > 0))
-		return fail(&req->task, 400, "body_incomplete", "The body does not have the length that was announced.");
+		return fail(
+			&req->task, 400, "body_incomplete", "The body does not have the length that was announced.");
 	if (req->body_announced >= 0 && (int64_t)body->len != req->body_announced)
-		return fail(&req->task, 400, "body_incomplete", "The body does not have the length that was announced.");
+		return fail(
+			&req->task, 400, "body_incomplete", "The body does not have the length that was announced.");
 	req->body = body->at;
 	req->body_len = body->len;
 	return 0;
@@ -236,7 +239,7 @@ static bool may_be_json(const char *type)
 		return true;
 	len = strcspn(type, "; \t");
 	return strncasecmp(type, "text/", 5) == 0 || (len == 16 && strncasecmp(type, "application/json", 16) == 0) ||
-		(len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
+	       (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
 }
 
 static bool other_charset(const char *type)
@@ -246,7 +249,8 @@ static bool other_charset(const char *type)
 	if (charset == NULL)
 		return false;
 	charset += 8 + (charset[8] == '"');
-	return strncasecmp(charset, "utf-8", 5) != 0 && strncasecmp(charset, "utf8", 4) != 0 && strncasecmp(charset, "us-ascii", 8) != 0;
+	return strncasecmp(charset, "utf-8", 5) != 0 && strncasecmp(charset, "utf8", 4) != 0 &&
+	       strncasecmp(charset, "us-ascii", 8) != 0;
 }
 
 int request_parse_json(struct request *req)
@@ -268,7 +272,9 @@ int request_parse_json(struct request *req)
 		return fail(&req->task, 415, "charset_unsupported", "JSON is taken in UTF-8 only.");
 	req->json = json_read(&req->task, req->body, req->body_len);
 	if (req->json == NULL)
-		return req->task.failure.status == 0 ? fail(&req->task, 400, "json_object", "The body must be a JSON object.") : -1;
+		return req->task.failure.status == 0
+			       ? fail(&req->task, 400, "json_object", "The body must be a JSON object.")
+			       : -1;
 	if (!json_object_is_type(req->json, json_type_object))
 		return fail(&req->task, 400, "json_object", "The body must be a JSON object.");
 	return 0;
@@ -292,7 +298,8 @@ const char *request_param(const struct request *req, const char *name)
 
 	for (i = 0; i < ROUTE_MAX_PARAMS && req->params[i].name != NULL; i++)
 		if (req->params[i].name_len == len && memcmp(req->params[i].name, name, len) == 0)
-			return req->params[i].n_rest > 1 ? join(req->task.arena, &req->params[i]) : req->params[i].value;
+			return req->params[i].n_rest > 1 ? join(req->task.arena, &req->params[i])
+							 : req->params[i].value;
 	return NULL;
 }
 

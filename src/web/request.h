@@ -17,18 +17,18 @@ struct request {
 	const struct config *config;
 
 	enum method method;
-	bool head;                   /* HEAD: as GET, without a body in the answer */
+	bool head; /* HEAD: as GET, without a body in the answer */
 	struct path path;
-	const char *query;           /* raw, behind the question mark; "" = none */
-	const struct route *route;   /* NULL until one has been found */
+	const char *query;         /* raw, behind the question mark; "" = none */
+	const struct route *route; /* NULL until one has been found */
 	struct path_param params[ROUTE_MAX_PARAMS];
-	int64_t body_announced;      /* CONTENT_LENGTH, or -1 when it is not said */
+	int64_t body_announced; /* CONTENT_LENGTH, or -1 when it is not said */
 	const char *body;
 	size_t body_len;
-	struct json_object *json;    /* with BODY and LARGE_BODY: an object, maybe an empty one */
+	struct json_object *json; /* with BODY and LARGE_BODY: an object, maybe an empty one */
 
-	const char *more_headers;    /* lines for the head of the answer; NULL = none */
-	int status;                  /* what has been answered; 0 = nothing yet */
+	const char *more_headers; /* lines for the head of the answer; NULL = none */
+	int status;               /* what has been answered; 0 = nothing yet */
 	int64_t started_us;
 };
 
@@ -45,7 +45,8 @@ int request_parse_json(struct request *);
 const char *request_param(const struct request *, const char *name);
 /* The first value of a query parameter, percent-decoded, valid UTF-8 without NUL; NULL when it is not there. */
 const char *request_query(struct request *, const char *name);
-/* The API key: Authorization: SCHEME KEY (the scheme is not looked at, as clients rely on), else x-api-key or api-key. */
+/* The API key: Authorization: SCHEME KEY (the scheme is not looked at, as clients rely on), else x-api-key or api-key.
+ */
 const char *request_key(const struct request *);
 
 #endif

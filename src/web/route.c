@@ -46,7 +46,8 @@ static bool fits(const char *pattern, const struct path *path, struct path_param
 		if (at >= path->n_segments)
 			return false;
 		if (!piece.binds) {
-			if (strlen(path->segments[at]) != piece.len || memcmp(path->segments[at], piece.at, piece.len) != 0)
+			if (strlen(path->segments[at]) != piece.len ||
+				memcmp(path->segments[at], piece.at, piece.len) != 0)
 				return false;
 		} else if (n_params < ROUTE_MAX_PARAMS) {
 			bind(&params[n_params++], &piece, path->segments[at]);
@@ -61,7 +62,8 @@ static bool fits(const char *pattern, const struct path *path, struct path_param
 	return at == path->n_segments;
 }
 
-const struct route *route_find(const struct route *table, enum method method, const struct path *path, struct path_param *params, int *allowed)
+const struct route *route_find(
+	const struct route *table, enum method method, const struct path *path, struct path_param *params, int *allowed)
 {
 	const struct route *row;
 
@@ -97,7 +99,8 @@ const char *route_method_name(enum method method)
 
 const char *route_form_name(enum form form)
 {
-	static const char *const names[] = {"error", "text", "message", "workspace", "success", "abort", "openai", "native-openai"};
+	static const char *const names[] = {
+		"error", "text", "message", "workspace", "success", "abort", "openai", "native-openai"};
 
 	return names[form];
 }
@@ -107,7 +110,8 @@ const char *route_needs_text(struct arena *arena, int needs)
 	static const struct {
 		int need;
 		const char *name;
-	} names[] = {{BODY, "body"}, {LARGE_BODY, "large-body"}, {STREAM, "stream"}, {WRITES, "writes"}, {NEEDS_NO_DB, "no-database"}};
+	} names[] = {{BODY, "body"}, {LARGE_BODY, "large-body"}, {STREAM, "stream"}, {WRITES, "writes"},
+		{NEEDS_NO_DB, "no-database"}};
 	struct str *text = str_new(arena);
 	size_t i;
 

@@ -20,21 +20,22 @@ enum need {
 
 /* How a failure looks: the dialect's form, and within AnythingLLM's the route's own. */
 enum form {
-	FORM_ERROR,     /* {"error":"..."} */
-	FORM_TEXT,      /* an unknown id is the bare reason phrase as text/plain; else as FORM_ERROR */
-	FORM_MESSAGE,   /* {"message":"..."} */
-	FORM_WORKSPACE, /* {"workspace":null,"message":"..."} */
-	FORM_SUCCESS,   /* {"success":false,"error":"..."} */
-	FORM_ABORT,     /* {"id":...,"type":"abort","textResponse":null,"sources":[],"close":true,"error":"..."} */
-	FORM_OPENAI,    /* {"error":{"message","type","param","code"},"detail":"..."} */
-	FORM_NATIVE_OPENAI, /* the same, but AnythingLLM's 403 for a bad key, and 401 with no body for an unknown model */
+	FORM_ERROR,         /* {"error":"..."} */
+	FORM_TEXT,          /* an unknown id is the bare reason phrase as text/plain; else as FORM_ERROR */
+	FORM_MESSAGE,       /* {"message":"..."} */
+	FORM_WORKSPACE,     /* {"workspace":null,"message":"..."} */
+	FORM_SUCCESS,       /* {"success":false,"error":"..."} */
+	FORM_ABORT,         /* {"id":...,"type":"abort","textResponse":null,"sources":[],"close":true,"error":"..."} */
+	FORM_OPENAI,        /* {"error":{"message","type","param","code"},"detail":"..."} */
+	FORM_NATIVE_OPENAI, /* the same, but AnythingLLM's 403 for a bad key, and 401 with no body for an unknown model
+			     */
 };
 
 struct route {
 	enum method method;
-	const char *pattern;   /* from the root, without /api; {x} binds one segment, {x...} the rest */
-	enum role least;       /* 0 = shut */
-	int needs;             /* enum need, or-ed */
+	const char *pattern; /* from the root, without /api; {x} binds one segment, {x...} the rest */
+	enum role least;     /* 0 = shut */
+	int needs;           /* enum need, or-ed */
 	enum form form;
 	int (*handler)(struct request *); /* 0 = answered; -1 = the reason is in the task */
 	const char *description;
@@ -50,7 +51,7 @@ struct path {
 	char *segments[ROUTE_MAX_SEGMENTS];
 	int n_segments;
 	bool slash_at_end;
-	bool api;             /* one leading /api has been taken off */
+	bool api; /* one leading /api has been taken off */
 };
 
 struct path_param {
@@ -63,7 +64,8 @@ struct path_param {
 
 /* Find the row.  `params` takes what {x} bound.  NULL when no row fits; *allowed then holds the methods of the rows
  * whose pattern fits (0: none). */
-const struct route *route_find(const struct route *table, enum method, const struct path *, struct path_param *params, int *allowed);
+const struct route *route_find(
+	const struct route *table, enum method, const struct path *, struct path_param *params, int *allowed);
 
 const char *route_method_name(enum method);
 const char *route_form_name(enum form);

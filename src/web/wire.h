@@ -11,10 +11,10 @@
 #include <fcgiapp.h>
 
 struct wire {
-	FCGX_Request fcgi;  /* unused in CGI */
-	char **params;      /* NAME=value, NULL at the end */
+	FCGX_Request fcgi; /* unused in CGI */
+	char **params;     /* NAME=value, NULL at the end */
 	bool cgi;
-	bool gone;          /* a write has failed: nobody listens any more */
+	bool gone; /* a write has failed: nobody listens any more */
 };
 
 /* Set up a wire: once a thread.  FCGX_Init() must have been called in the process. */
@@ -42,8 +42,8 @@ ssize_t wire_read(struct wire *, char *buffer, size_t room);
 int wire_write(struct wire *, const char *bytes, size_t len);
 int wire_flush(struct wire *);
 
-/* The descriptor that becomes readable when the client goes, or -1 (CGI: it has to be asked now and then); and whether it
- * has gone, to be asked then.  In FastCGI the body must have been read before. */
+/* The descriptor that becomes readable when the client goes, or -1 (CGI: it has to be asked now and then); and whether
+ * it has gone, to be asked then.  In FastCGI the body must have been read before. */
 int wire_gone_fd(const struct wire *);
 bool wire_gone(struct wire *);
 

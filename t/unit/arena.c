@@ -15,8 +15,7 @@
 #ifdef __SANITIZE_ADDRESS__
 /* a malloc that is refused returns NULL, as it does without the sanitizer */
 const char *__asan_default_options(void);
-const char *
-__asan_default_options(void)
+const char *__asan_default_options(void)
 {
 	return "allocator_may_return_null=1";
 }
@@ -24,17 +23,14 @@ __asan_default_options(void)
 
 static char trace[64];
 
-static void
-leave_trace(void *thing)
+static void leave_trace(void *thing)
 {
 	strcat(trace, thing);
 }
 
-static void
-test_pieces(struct arena *arena)
+static void test_pieces(struct arena *arena)
 {
-	static const size_t sizes[] = {
-		0, 1, 7, 8, 15, 16, 17, 100, 4095, 4096, 4097, 16383, 16384, 16385, 1000000};
+	static const size_t sizes[] = {0, 1, 7, 8, 15, 16, 17, 100, 4095, 4096, 4097, 16383, 16384, 16385, 1000000};
 	bool is_zero = true, is_aligned = true;
 
 	for (int round = 0; round < 3; round++) {
@@ -52,8 +48,7 @@ test_pieces(struct arena *arena)
 	ok(is_aligned, "memory is aligned for any type");
 }
 
-static void
-test_many(struct arena *arena)
+static void test_many(struct arena *arena)
 {
 	enum { N = 20000 };
 	unsigned **pieces = malloc(N * sizeof *pieces);
@@ -72,8 +67,7 @@ test_many(struct arena *arena)
 	arena_empty(arena);
 }
 
-static void
-test_texts(struct arena *arena)
+static void test_texts(struct arena *arena)
 {
 	char *text;
 
@@ -90,16 +84,14 @@ test_texts(struct arena *arena)
 
 static struct arena *handing_over;
 
-static void
-hand_over(void *thing)
+static void hand_over(void *thing)
 {
 	leave_trace(thing);
 	arena_later(handing_over, leave_trace, "x");
 	memset(arena_get(handing_over, 10000), 1, 10000);
 }
 
-static void
-test_later(struct arena *arena)
+static void test_later(struct arena *arena)
 {
 	char *owned = arena_strdup(arena, "c");
 
@@ -120,8 +112,7 @@ test_later(struct arena *arena)
 	is_text(trace, "2x1", "a release may take memory and hand over more");
 }
 
-static void
-test_escape(struct arena *arena)
+static void test_escape(struct arena *arena)
 {
 	static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 8, SIZE_MAX - 64, PTRDIFF_MAX, PTRDIFF_MAX - 64};
 	jmp_buf escape;
@@ -145,8 +136,7 @@ test_escape(struct arena *arena)
 	arena_escape(arena, NULL);
 }
 
-static void
-test_abort(void)
+static void test_abort(void)
 {
 	char said[200] = "";
 	int ends[2], status = 0;
@@ -171,14 +161,12 @@ test_abort(void)
 	is_text(n > 0 ? said : "", "exedra: out of memory\n", "with one line");
 }
 
-static void
-test_failure(struct arena *arena)
+static void test_failure(struct arena *arena)
 {
 	struct task task = {.arena = arena};
 	char field[] = "name";
 
-	is_int(fail_field(&task, 422, "name_empty", field, "%s is empty", field), -1,
-		"fail_field returns -1");
+	is_int(fail_field(&task, 422, "name_empty", field, "%s is empty", field), -1, "fail_field returns -1");
 	field[0] = 'N';
 	is_int(fail(&task, 500, "other", "later"), -1, "fail returns -1");
 	is_int(task.failure.status, 422, "the first failure stays");
@@ -192,8 +180,7 @@ test_failure(struct arena *arena)
 	is_text(task.failure.field, NULL, "that has no field");
 }
 
-int
-main(void)
+int main(void)
 {
 	struct arena *arena = arena_new();
 

@@ -10,13 +10,11 @@
 #include "tap.h"
 
 /* The pieces joined with "|". */
-static const char *
-pieces(struct arena *arena, const char *text, size_t max_chars, size_t overlap)
+static const char *pieces(struct arena *arena, const char *text, size_t max_chars, size_t overlap)
 {
 	/* of its own size, so that a read behind it is seen */
 	char *copy = malloc(strlen(text) + 1);
-	struct chunk_walk walk = {
-		.text = copy, .len = strlen(text), .max_chars = max_chars, .overlap = overlap};
+	struct chunk_walk walk = {.text = copy, .len = strlen(text), .max_chars = max_chars, .overlap = overlap};
 	struct str *joined = str_new(arena);
 	struct chunk chunk;
 
@@ -95,17 +93,14 @@ static const struct {
 	{"ab cd", 2, 1, "ab|cd"},
 };
 
-static void
-test_rows(struct arena *arena)
+static void test_rows(struct arena *arena)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		is_text(pieces(arena, rows[i].text, rows[i].max_chars, rows[i].overlap), rows[i].wanted,
-			rows[i].text[0] == '\0' || strchr(rows[i].text, '\n') ? "a row with lines"
-									      : rows[i].text);
+			rows[i].text[0] == '\0' || strchr(rows[i].text, '\n') ? "a row with lines" : rows[i].text);
 }
 
-static bool
-is_space(const char *at, size_t len)
+static bool is_space(const char *at, size_t len)
 {
 	static const char *const spaces[] = {
 		" ", "\t", "\n", "\v", "\f", "\r", "\xc2\x85", "\u00a0", "\u2003", "\u2028", "\u3000"};
@@ -116,8 +111,7 @@ is_space(const char *at, size_t len)
 	return false;
 }
 
-static size_t
-bytes_at(const char *text, size_t len, size_t at)
+static size_t bytes_at(const char *text, size_t len, size_t at)
 {
 	uint32_t code;
 	int n = utf8_read(text + at, len - at, &code);
@@ -125,8 +119,7 @@ bytes_at(const char *text, size_t len, size_t at)
 	return n > 0 ? (size_t)n : 1;
 }
 
-static size_t
-count_chars(const char *text, size_t from, size_t to)
+static size_t count_chars(const char *text, size_t from, size_t to)
 {
 	size_t chars = 0;
 
@@ -135,8 +128,7 @@ count_chars(const char *text, size_t from, size_t to)
 	return chars;
 }
 
-static bool
-is_all_space(const char *text, size_t from, size_t to)
+static bool is_all_space(const char *text, size_t from, size_t to)
 {
 	while (from < to) {
 		size_t n = bytes_at(text, to, from);
@@ -148,14 +140,12 @@ is_all_space(const char *text, size_t from, size_t to)
 	return true;
 }
 
-static bool
-is_edge(const char *text, size_t len, size_t at)
+static bool is_edge(const char *text, size_t len, size_t at)
 {
 	return at == len || (text[at] & 0xC0) != 0x80;
 }
 
-static size_t
-last_char(const char *text, size_t end)
+static size_t last_char(const char *text, size_t end)
 {
 	do
 		end--;
@@ -164,8 +154,8 @@ last_char(const char *text, size_t end)
 }
 
 /* What is wrong with this piece after the one before, or NULL. */
-static const char *
-fault_of(const char *text, size_t len, const struct chunk_walk *asked, struct chunk now, struct chunk before)
+static const char *fault_of(
+	const char *text, size_t len, const struct chunk_walk *asked, struct chunk now, struct chunk before)
 {
 	size_t end = now.at + now.len, end_before = before.at + before.len;
 	size_t last;
@@ -190,8 +180,7 @@ fault_of(const char *text, size_t len, const struct chunk_walk *asked, struct ch
 	return NULL;
 }
 
-static const char *
-fault_of_all(const char *text, size_t len, const struct chunk_walk *asked)
+static const char *fault_of_all(const char *text, size_t len, const struct chunk_walk *asked)
 {
 	struct chunk_walk walk = *asked;
 	struct chunk now, before = {0, 0};
@@ -211,19 +200,17 @@ fault_of_all(const char *text, size_t len, const struct chunk_walk *asked)
 
 static unsigned seed = 20260101;
 
-static unsigned
-below(unsigned limit)
+static unsigned below(unsigned limit)
 {
 	seed = seed * 1664525 + 1013904223;
 	return (seed >> 8) % limit;
 }
 
 /* Each text favours some characters, so that runs of all kinds come about. */
-static void
-make_text(struct str *text)
+static void make_text(struct str *text)
 {
-	static const char *const chars[] = {"a", "b", "é", "漢", "😀", "\u0301", "\ufe0f", " ", " ", "\n",
-		"\n\n", "\r\n", "\u3000", "\u00a0", "\t", "."};
+	static const char *const chars[] = {"a", "b", "é", "漢", "😀", "\u0301", "\ufe0f", " ", " ", "\n", "\n\n",
+		"\r\n", "\u3000", "\u00a0", "\t", "."};
 	enum { N = sizeof chars / sizeof *chars };
 	unsigned favourite = below(N), share = 1 + below(20), n = below(200);
 
@@ -235,8 +222,7 @@ make_text(struct str *text)
 	}
 }
 
-static void
-test_properties(struct arena *arena)
+static void test_properties(struct arena *arena)
 {
 	struct str *text = str_new(arena);
 	int wrong = 0;
@@ -258,8 +244,7 @@ test_properties(struct arena *arena)
 }
 
 /* Prose is cut between words only, into pieces at least half full, and neighbours overlap. */
-static void
-test_prose(struct arena *arena)
+static void test_prose(struct arena *arena)
 {
 	struct str *text = str_new(arena);
 	struct chunk_walk walk;
@@ -288,8 +273,7 @@ test_prose(struct arena *arena)
 	is_int((intmax_t)apart, 0, "each overlaps its neighbour");
 }
 
-static void
-is_linear(const char *unit, size_t last, size_t max_chars, size_t overlap, const char *name)
+static void is_linear(const char *unit, size_t last, size_t max_chars, size_t overlap, const char *name)
 {
 	const size_t len = (TAP_SLOWER > 1 ? 2u : 8u) << 20, unit_len = strlen(unit);
 	char *text = malloc(len);
@@ -309,8 +293,7 @@ is_linear(const char *unit, size_t last, size_t max_chars, size_t overlap, const
 	free(text);
 }
 
-static void
-test_linear(void)
+static void test_linear(void)
 {
 	char paragraph[4000];
 
@@ -333,8 +316,7 @@ test_linear(void)
 	is_linear(paragraph, 0, 1000, 500, "8 MiB of letters far apart");
 }
 
-int
-main(void)
+int main(void)
 {
 	struct arena *arena = arena_new();
 

@@ -307,8 +307,7 @@ static const struct {
 	{T("{\"a\":{\"a\":" D8 D8 D8 D8), "json_depth", 40},
 };
 
-static void
-test_table(struct arena *arena)
+static void test_table(struct arena *arena)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct json_fault fault = {0};
@@ -334,8 +333,7 @@ test_table(struct arena *arena)
 }
 
 /* What the check accepts, json-c accepts too, and refuses with a 400 what it does not. */
-static void
-test_read_table(struct arena *arena)
+static void test_read_table(struct arena *arena)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct task task = {.arena = arena};
@@ -351,8 +349,7 @@ test_read_table(struct arena *arena)
 	}
 }
 
-static void
-is_message(struct arena *arena, const char *text, const char *wanted)
+static void is_message(struct arena *arena, const char *text, const char *wanted)
 {
 	struct task task = {.arena = arena};
 
@@ -361,21 +358,17 @@ is_message(struct arena *arena, const char *text, const char *wanted)
 	arena_empty(arena);
 }
 
-static void
-test_messages(struct arena *arena)
+static void test_messages(struct arena *arena)
 {
 	char text[500], wanted[500];
 
-	is_message(arena, "{\"name\":\"x\",\"n\": }",
-		"The body is not valid JSON: unexpected character at byte 17.");
+	is_message(arena, "{\"name\":\"x\",\"n\": }", "The body is not valid JSON: unexpected character at byte 17.");
 	is_message(arena, "", "The body is not valid JSON: unexpected end at byte 0.");
 	is_message(arena, "{\"name\":\"a\",   \"name\":1}",
 		"The body is not valid JSON: key \"name\" appears twice at byte 15.");
 	is_message(arena, "[\"\xff\"]", "The body is not valid JSON: a byte that is not UTF-8 at byte 2.");
-	is_message(
-		arena, "[\"\\u0000\"]", "The body is not valid JSON: an escape that makes a NUL at byte 2.");
-	is_message(
-		arena, "[\"\n\"]", "The body is not valid JSON: a control character in a string at byte 2.");
+	is_message(arena, "[\"\\u0000\"]", "The body is not valid JSON: an escape that makes a NUL at byte 2.");
+	is_message(arena, "[\"\n\"]", "The body is not valid JSON: a control character in a string at byte 2.");
 	is_message(arena, "[9223372036854775808]",
 		"The body is not valid JSON: an integer that 64 bits cannot hold at byte 1.");
 	is_message(arena, "null", "The body is null.");
@@ -383,13 +376,11 @@ test_messages(struct arena *arena)
 		"The body is not valid JSON: key \"a\\u000ab\" appears twice at byte 10.");
 	/* a long key is cut between characters: 59 bytes, then one of three */
 	snprintf(text, sizeof text, "{\"%059d漢字漢字\":1,\"%059d漢字漢字\":2}", 0, 0);
-	snprintf(wanted, sizeof wanted,
-		"The body is not valid JSON: key \"%059d...\" appears twice at byte 77.", 0);
+	snprintf(wanted, sizeof wanted, "The body is not valid JSON: key \"%059d...\" appears twice at byte 77.", 0);
 	is_message(arena, text, wanted);
 }
 
-static void
-test_values(struct arena *arena)
+static void test_values(struct arena *arena)
 {
 	static const char text[] =
 		"  {\"name\":\"\\ud83d\\ude00 é\",\"list\":[1,-9223372036854775808,0.5],\"no\":null} \n";
@@ -407,8 +398,7 @@ test_values(struct arena *arena)
 }
 
 /* json-c 0.16 garbles some of them. */
-static void
-test_escaped(struct arena *arena)
+static void test_escaped(struct arena *arena)
 {
 	struct str *wanted = str_new(arena), *text = str_new(arena);
 	struct arena *inner = arena_new();
@@ -426,26 +416,22 @@ test_escaped(struct arena *arena)
 		if (code < 0x10000)
 			str_printf(text, "\"\\u%04x\"", (unsigned)code);
 		else
-			str_printf(
-				text, "\"\\u%04x\\u%04X\"", 0xD800 + (pair >> 10), 0xDC00 + (pair & 0x3FF));
-		wrong += strcmp(json_object_get_string(json_read(&task, text->at, text->len)), wanted->at) !=
-			 0;
+			str_printf(text, "\"\\u%04x\\u%04X\"", 0xD800 + (pair >> 10), 0xDC00 + (pair & 0x3FF));
+		wrong += strcmp(json_object_get_string(json_read(&task, text->at, text->len)), wanted->at) != 0;
 		arena_empty(inner);
 	}
 	arena_free(inner);
 	is_int(wrong, 0, "escaped characters of all planes are read");
 }
 
-static void
-is_string(struct arena *arena, const char *text, const char *wanted)
+static void is_string(struct arena *arena, const char *text, const char *wanted)
 {
 	struct task task = {.arena = arena};
 
 	is_text(json_object_get_string(json_read(&task, text, strlen(text))), wanted, text);
 }
 
-static void
-test_pairs(struct arena *arena)
+static void test_pairs(struct arena *arena)
 {
 	is_string(arena, "\"a\\ud836\\ude00b\\n\"", "a\U0001DA00b\n");
 	is_string(arena, "\"\\uD876\\uDE21\\uD876\\uDE21\"", "\U0002DA21\U0002DA21");
@@ -455,8 +441,7 @@ test_pairs(struct arena *arena)
 	is_string(arena, "\"\\u00e9\\/\\ud83d\\ude00\\\\\"", "é/😀\\");
 }
 
-static void
-is_refused(struct arena *arena, const struct str *text, const char *code, double limit_s, const char *name)
+static void is_refused(struct arena *arena, const struct str *text, const char *code, double limit_s, const char *name)
 {
 	struct json_fault fault = {.code = "accepted"};
 	double since_s = tap_cpu_s();
@@ -466,8 +451,7 @@ is_refused(struct arena *arena, const struct str *text, const char *code, double
 	is_text(fault.code, code, "its code");
 }
 
-static struct str *
-repeat(struct arena *arena, const char *first, const char *middle, size_t times, const char *last)
+static struct str *repeat(struct arena *arena, const char *first, const char *middle, size_t times, const char *last)
 {
 	struct str *text = str_new(arena);
 
@@ -478,8 +462,7 @@ repeat(struct arena *arena, const char *first, const char *middle, size_t times,
 	return text;
 }
 
-static void
-test_hostile(struct arena *arena)
+static void test_hostile(struct arena *arena)
 {
 	struct str *text = repeat(arena, "", "{\"a\":", 100000, "1");
 
@@ -489,26 +472,21 @@ test_hostile(struct arena *arena)
 	is_refused(arena, repeat(arena, "", " ", 7 << 20, "{}"), "accepted", 0.2, "7 MiB of spaces, then {}");
 	is_refused(arena, repeat(arena, "{}", " ", 7 << 20, "x"), SYNTAX, 0.2, "7 MiB of spaces behind");
 	is_refused(arena, repeat(arena, "{\"n\":", "9", 100000, "}"), NUMBER, 0.1, "100000 digits");
-	is_refused(
-		arena, repeat(arena, "[1e", "9", 100000, "]"), NUMBER, 0.1, "an exponent of 100000 digits");
-	is_refused(
-		arena, repeat(arena, "[0.", "0", 397, "1]"), "accepted", 0.1, "a number of 400 characters");
+	is_refused(arena, repeat(arena, "[1e", "9", 100000, "]"), NUMBER, 0.1, "an exponent of 100000 digits");
+	is_refused(arena, repeat(arena, "[0.", "0", 397, "1]"), "accepted", 0.1, "a number of 400 characters");
 	is_refused(arena, repeat(arena, "[0.", "0", 398, "1]"), NUMBER, 0.1, "a number of 401 characters");
 	is_refused(arena, repeat(arena, "\"", "a", 8000000, "\""), "accepted", 0.1, "8 MB of string");
 	is_refused(arena, repeat(arena, "\"", "漢", 2700000, "\""), "accepted", 0.2, "8 MB of Han");
 	is_refused(arena, repeat(arena, "\"", "\\u0041", 1300000, "\""), "accepted", 0.2, "8 MB of escapes");
-	is_refused(arena, repeat(arena, "{\"", "\\u0041", 1300000, "\":1}"), "accepted", 0.5,
-		"a key of escapes");
+	is_refused(arena, repeat(arena, "{\"", "\\u0041", 1300000, "\":1}"), "accepted", 0.5, "a key of escapes");
 	is_refused(arena, repeat(arena, "[0", ",0", 999998, "]"), "accepted", 0.2, "1000000 values");
 	is_refused(arena, repeat(arena, "[0", ",0", 999999, "]"), "json_keys", 0.2, "a value more");
-	is_refused(
-		arena, repeat(arena, "[{}", ",{}", 49998, "]"), "accepted", 0.1, "50000 arrays and objects");
+	is_refused(arena, repeat(arena, "[{}", ",{}", 49998, "]"), "accepted", 0.1, "50000 arrays and objects");
 	is_refused(arena, repeat(arena, "[{}", ",{}", 2700000, "]"), "json_keys", 0.1, "8 MB of {}");
 }
 
 /* An object of `n` keys, each `prefix` and a number; the last one repeats the first when `twice`. */
-static struct str *
-object_of(struct arena *arena, const char *prefix, size_t n, bool twice)
+static struct str *object_of(struct arena *arena, const char *prefix, size_t n, bool twice)
 {
 	struct str *text = str_new(arena);
 
@@ -524,8 +502,7 @@ object_of(struct arena *arena, const char *prefix, size_t n, bool twice)
 
 /* 17-letter keys that collide in the hash of 31s and, each pair of letters by itself, in its relatives: "Aa"
  * and "BB" are equal there. */
-static struct str *
-colliding(struct arena *arena, size_t n)
+static struct str *colliding(struct arena *arena, size_t n)
 {
 	struct str *text = str_new(arena);
 
@@ -539,8 +516,7 @@ colliding(struct arena *arena, size_t n)
 	return text;
 }
 
-static void
-test_keys(struct arena *arena)
+static void test_keys(struct arena *arena)
 {
 	char prefix[801];
 
@@ -549,21 +525,17 @@ test_keys(struct arena *arena)
 	is_refused(arena, object_of(arena, "k", 10000, false), "accepted", 0.1, "10000 keys");
 	is_refused(arena, object_of(arena, "k", 10001, false), "json_keys", 0.1, "10001 keys");
 	is_refused(arena, object_of(arena, "k", 10000, true), TWICE, 0.1, "10000 keys, the last one twice");
-	is_refused(arena, object_of(arena, prefix, 10000, false), "accepted", 0.3,
-		"10000 keys alike for 800 bytes");
-	is_refused(
-		arena, object_of(arena, "\\u0041", 10000, true), TWICE, 0.1, "10000 escaped keys, one twice");
+	is_refused(arena, object_of(arena, prefix, 10000, false), "accepted", 0.3, "10000 keys alike for 800 bytes");
+	is_refused(arena, object_of(arena, "\\u0041", 10000, true), TWICE, 0.1, "10000 escaped keys, one twice");
 	is_refused(arena, colliding(arena, 10000), "accepted", 0.1, "10000 keys that collide");
 	is_refused(arena, colliding(arena, 100000), "json_keys", 0.1, "100000 keys that collide");
 	is_refused(arena, repeat(arena, "[{\"a\":1}", ",{\"a\":1}", 9999, "]"), "accepted", 0.1,
 		"10000 objects of one key");
-	is_refused(arena, repeat(arena, "[{\"a\":1}", ",{\"a\":1}", 10000, "]"), "json_keys", 0.1,
-		"and one more");
+	is_refused(arena, repeat(arena, "[{\"a\":1}", ",{\"a\":1}", 10000, "]"), "json_keys", 0.1, "and one more");
 }
 
 /* Whatever a byte becomes, the check ends, within the text, and json-c agrees with a yes. */
-static void
-test_mutations(struct arena *arena)
+static void test_mutations(struct arena *arena)
 {
 	static const char text[] = "{\"a\":[1,-2.5e3,\"x\\u00e9\\n\",true,null,{\"b\":\"é\"}],\"c\":{}}";
 	static const char bytes[] = "\0\"\\{}[]:,0.-+eEu x\x01\x7f\x80\xc3\xff/*'tfn";
@@ -588,8 +560,7 @@ test_mutations(struct arena *arena)
 	is_int(wrong, 0, "every byte of a text replaced, and the text cut there");
 }
 
-int
-main(void)
+int main(void)
 {
 	struct arena *arena = arena_new();
 

@@ -113,23 +113,20 @@ static const struct {
 	{"", ""},
 };
 
-static void
-test_names(struct arena *arena)
+static void test_names(struct arena *arena)
 {
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		const char *name = names[i].name, *thread = names[i].thread;
 
 		is_text(slug_make(arena, SLUG_WORKSPACE, name), names[i].workspace, "workspace");
-		is_text(slug_make(arena, SLUG_THREAD, name), thread == NULL ? names[i].workspace : thread,
-			"thread");
+		is_text(slug_make(arena, SLUG_THREAD, name), thread == NULL ? names[i].workspace : thread, "thread");
 	}
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		is_text(slug_make(arena, SLUG_FILE, files[i].name), files[i].stem, "file");
 }
 
 /* Both ways to write a letter, as NFC and NFD have it. */
-static void
-test_composed(struct arena *arena)
+static void test_composed(struct arena *arena)
 {
 	static const char *const pairs[][2] = {
 		{"é", "e\u0301"},
@@ -181,8 +178,7 @@ test_composed(struct arena *arena)
 }
 
 /* Whatever the character: ASCII that is allowed, and no dash at either end, none twice. */
-static void
-test_any(struct arena *arena)
+static void test_any(struct arena *arena)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-$*+~.()'\"!:@";
 	int wrong = 0;
@@ -204,8 +200,7 @@ test_any(struct arena *arena)
 	is_int(wrong, 0, "every character makes a proper slug");
 }
 
-static void
-test_long(struct arena *arena)
+static void test_long(struct arena *arena)
 {
 	enum { LEN = 4 * 1024 * 1024 };
 	char *name = malloc(LEN + 1);
@@ -214,14 +209,12 @@ test_long(struct arena *arena)
 	memset(name, '!', LEN);
 	name[LEN] = '\0';
 	since_s = tap_cpu_s();
-	is_int((intmax_t)strlen(slug_make(arena, SLUG_WORKSPACE, name)), 5 * (intmax_t)LEN - 1,
-		"a name of 4 MiB");
+	is_int((intmax_t)strlen(slug_make(arena, SLUG_WORKSPACE, name)), 5 * (intmax_t)LEN - 1, "a name of 4 MiB");
 	is_quick(since_s, 2, "in linear time");
 	free(name);
 }
 
-int
-main(void)
+int main(void)
 {
 	struct arena *arena = arena_new();
 

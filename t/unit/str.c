@@ -9,8 +9,7 @@
 
 #include "tap.h"
 
-static void
-test_growth(struct arena *arena)
+static void test_growth(struct arena *arena)
 {
 	struct str *str = str_new(arena), *other = str_new(arena);
 	bool is_whole = true;
@@ -33,8 +32,7 @@ test_growth(struct arena *arena)
 	is_text(other->at, "", "another text is another text");
 }
 
-static void
-test_printf(struct arena *arena)
+static void test_printf(struct arena *arena)
 {
 	struct str *str = str_new(arena);
 	bool is_whole = true;
@@ -45,8 +43,7 @@ test_printf(struct arena *arena)
 		str_clear(str);
 		str_puts(str, "ab");
 		str_printf(str, "%*s|", len, "");
-		is_whole &= str->len == (size_t)len + 3 && str->at[str->len - 1] == '|' &&
-			    str->at[str->len] == '\0';
+		is_whole &= str->len == (size_t)len + 3 && str->at[str->len - 1] == '|' && str->at[str->len] == '\0';
 	}
 	ok(is_whole, "str_printf fits whatever room there was");
 	str_printf(str, "%100000d", 5);
@@ -55,8 +52,7 @@ test_printf(struct arena *arena)
 
 #define T(text) text, sizeof(text) - 1
 
-static void
-test_json(struct arena *arena)
+static void test_json(struct arena *arena)
 {
 	static const struct {
 		const char *text;
@@ -86,8 +82,7 @@ test_json(struct arena *arena)
 }
 
 /* Each byte at each place of a word of eight: the fast scan must see it wherever it stands. */
-static void
-test_json_places(struct arena *arena)
+static void test_json_places(struct arena *arena)
 {
 	struct str *str = str_new(arena);
 	bool is_right = true;
@@ -108,8 +103,7 @@ test_json_places(struct arena *arena)
 	ok(is_right, "every byte at every place of a word");
 }
 
-static void
-test_json_speed(struct arena *arena)
+static void test_json_speed(struct arena *arena)
 {
 	enum { LEN = 64 * 1024 * 1024 };
 	struct str *str = str_new(arena);
@@ -153,8 +147,7 @@ static const struct {
 	{-INFINITY, "null"},
 };
 
-static void
-test_numbers(struct arena *arena, const char *where)
+static void test_numbers(struct arena *arena, const char *where)
 {
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		struct str *str = str_new(arena);
@@ -165,8 +158,7 @@ test_numbers(struct arena *arena, const char *where)
 }
 
 /* Read back in the C locale, as any reader does. */
-static void
-test_read_back(struct arena *arena)
+static void test_read_back(struct arena *arena)
 {
 	struct str *str = str_new(arena);
 	uint64_t bits = 88172645463325252u;
@@ -190,8 +182,7 @@ test_read_back(struct arena *arena)
 }
 
 /* There may be no locale with a comma here, and then the C locale's result is all that can be seen. */
-static void
-test_locale(struct arena *arena)
+static void test_locale(struct arena *arena)
 {
 	static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "ps_AF.UTF-8"};
 	const char *found = NULL;
@@ -206,8 +197,7 @@ test_locale(struct arena *arena)
 	setlocale(LC_NUMERIC, "C");
 }
 
-int
-main(void)
+int main(void)
 {
 	struct arena *arena = arena_new();
 	struct str *str = str_new(arena);

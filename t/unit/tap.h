@@ -14,8 +14,7 @@
 static int tap_run, tap_failed;
 
 /* A promise and its name; returns whether it holds. */
-__attribute__((unused, format(printf, 2, 3))) static bool
-ok(bool holds, const char *name, ...)
+__attribute__((unused, format(printf, 2, 3))) static bool ok(bool holds, const char *name, ...)
 {
 	va_list args;
 
@@ -29,8 +28,7 @@ ok(bool holds, const char *name, ...)
 	return holds;
 }
 
-__attribute__((unused)) static bool
-is_int(intmax_t got, intmax_t wanted, const char *name)
+__attribute__((unused)) static bool is_int(intmax_t got, intmax_t wanted, const char *name)
 {
 	if (ok(got == wanted, "%s", name))
 		return true;
@@ -39,8 +37,7 @@ is_int(intmax_t got, intmax_t wanted, const char *name)
 }
 
 /* Bytes as a C literal, so that control characters do not break the protocol's lines. */
-__attribute__((unused)) static void
-tap_bytes(const char *label, const char *at, size_t len)
+__attribute__((unused)) static void tap_bytes(const char *label, const char *at, size_t len)
 {
 	printf("# %8s: \"", label);
 	for (size_t i = 0; i < len && i < 200; i++)
@@ -51,8 +48,8 @@ tap_bytes(const char *label, const char *at, size_t len)
 	printf("\"%s\n", len > 200 ? "..." : "");
 }
 
-__attribute__((unused)) static bool
-is_bytes(const char *got, size_t got_len, const char *wanted, size_t wanted_len, const char *name)
+__attribute__((unused)) static bool is_bytes(
+	const char *got, size_t got_len, const char *wanted, size_t wanted_len, const char *name)
 {
 	if (ok(got_len == wanted_len && (got_len == 0 || memcmp(got, wanted, got_len) == 0), "%s", name))
 		return true;
@@ -62,21 +59,18 @@ is_bytes(const char *got, size_t got_len, const char *wanted, size_t wanted_len,
 }
 
 /* Either may be NULL. */
-__attribute__((unused)) static bool
-is_text(const char *got, const char *wanted, const char *name)
+__attribute__((unused)) static bool is_text(const char *got, const char *wanted, const char *name)
 {
 	if (got != NULL && wanted != NULL)
 		return is_bytes(got, strlen(got), wanted, strlen(wanted), name);
 	if (ok(got == wanted, "%s", name))
 		return true;
-	printf("#      got: %s\n#   wanted: %s\n", got == NULL ? "NULL" : got,
-		wanted == NULL ? "NULL" : wanted);
+	printf("#      got: %s\n#   wanted: %s\n", got == NULL ? "NULL" : got, wanted == NULL ? "NULL" : wanted);
 	return false;
 }
 
 /* Processor time of this process, to say how long something took. */
-__attribute__((unused)) static double
-tap_cpu_s(void)
+__attribute__((unused)) static double tap_cpu_s(void)
 {
 	return (double)clock() / CLOCKS_PER_SEC;
 }
@@ -88,8 +82,7 @@ enum { TAP_SLOWER = 10 };
 enum { TAP_SLOWER = 1 };
 #endif
 
-__attribute__((unused)) static void
-is_quick(double since_s, double limit_s, const char *name)
+__attribute__((unused)) static void is_quick(double since_s, double limit_s, const char *name)
 {
 	double took_s = tap_cpu_s() - since_s;
 
@@ -98,8 +91,7 @@ is_quick(double since_s, double limit_s, const char *name)
 }
 
 /* The plan; returns main()'s status. */
-__attribute__((unused)) static int
-done_testing(void)
+__attribute__((unused)) static int done_testing(void)
 {
 	printf("1..%d\n", tap_run);
 	return tap_failed == 0 ? 0 : 1;

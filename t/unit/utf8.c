@@ -50,8 +50,7 @@ static const struct {
 	{T("\xf0\x90\x80"), 0, 0, "four cut to three"},
 };
 
-static void
-test_read(void)
+static void test_read(void)
 {
 	for (size_t i = 0; i < sizeof chars / sizeof *chars; i++) {
 		/* of its own size, so that a read behind it is seen */
@@ -62,14 +61,12 @@ test_read(void)
 		is_int(utf8_read(copy, chars[i].len, &code), chars[i].bytes, chars[i].name);
 		if (chars[i].bytes > 0)
 			is_int(code, chars[i].code, "its code point");
-		is_int(utf8_valid(copy, chars[i].len), chars[i].bytes > 0 || chars[i].len == 0,
-			"its validity");
+		is_int(utf8_valid(copy, chars[i].len), chars[i].bytes > 0 || chars[i].len == 0, "its validity");
 		free(copy);
 	}
 }
 
-static void
-test_round_trip(struct arena *arena)
+static void test_round_trip(struct arena *arena)
 {
 	struct str *str = str_new(arena);
 	bool is_same = true;
@@ -86,8 +83,7 @@ test_round_trip(struct arena *arena)
 	ok(is_same, "every code point, written and read");
 }
 
-static void
-test_valid(void)
+static void test_valid(void)
 {
 	char text[40];
 	bool is_right = true;
@@ -102,8 +98,7 @@ test_valid(void)
 	ok(is_right, "a wrong byte is seen at every place");
 }
 
-static void
-test_cut(void)
+static void test_cut(void)
 {
 	static const char text[] = "aé漢😀";
 	static const size_t wanted[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10, 10};
@@ -148,8 +143,7 @@ static const struct {
 	{T("\xfe\xff\0a"), FFFD FFFD "a"},
 };
 
-static void
-clean_split(struct str *out, const char *text, size_t len, size_t first, size_t second)
+static void clean_split(struct str *out, const char *text, size_t len, size_t first, size_t second)
 {
 	struct utf8_stream stream = {0};
 
@@ -159,8 +153,7 @@ clean_split(struct str *out, const char *text, size_t len, size_t first, size_t 
 	utf8_clean(&stream, text + second, len - second, true, out);
 }
 
-static void
-test_clean(struct arena *arena)
+static void test_clean(struct arena *arena)
 {
 	struct str *out = str_new(arena);
 
@@ -179,11 +172,9 @@ test_clean(struct arena *arena)
 	}
 }
 
-static void
-test_clean_random(struct arena *arena)
+static void test_clean_random(struct arena *arena)
 {
-	static const char bytes[] =
-		"\x00\x41\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc2\xdf\xe0\xe1\xed\xef\xf0\xf1\xf4\xf5";
+	static const char bytes[] = "\x00\x41\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc2\xdf\xe0\xe1\xed\xef\xf0\xf1\xf4\xf5";
 	struct str *whole = str_new(arena), *pieces = str_new(arena);
 	unsigned seed = 1;
 	int wrong = 0;
@@ -206,8 +197,7 @@ test_clean_random(struct arena *arena)
 	is_int(wrong, 0, "20000 random texts: clean, and the same byte by byte");
 }
 
-static void
-test_speed(struct arena *arena)
+static void test_speed(struct arena *arena)
 {
 	enum { LEN = 16 * 1024 * 1024 };
 	struct utf8_stream stream = {0};
@@ -223,8 +213,7 @@ test_speed(struct arena *arena)
 	free(text);
 }
 
-int
-main(void)
+int main(void)
 {
 	struct arena *arena = arena_new();
 

@@ -41,8 +41,7 @@ static const struct {
 	{"１２３ＡＢＣ", "１２３ＡＢＣ"},
 };
 
-static void
-test_rows(struct arena *arena)
+static void test_rows(struct arena *arena)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct str *out = str_new(arena);
@@ -56,8 +55,7 @@ test_rows(struct arena *arena)
 }
 
 /* One by one, so that a slip in the ranges shows: only whole scripts may be in or out. */
-static void
-test_ranges(struct arena *arena)
+static void test_ranges(struct arena *arena)
 {
 	static const struct {
 		uint32_t code;
@@ -109,8 +107,7 @@ test_ranges(struct arena *arena)
 	}
 }
 
-static void
-test_append_and_speed(struct arena *arena)
+static void test_append_and_speed(struct arena *arena)
 {
 	struct str *text = str_new(arena), *out = str_new(arena);
 	double since_s;
@@ -130,8 +127,7 @@ test_append_and_speed(struct arena *arena)
 	is_int((intmax_t)out->len, (3 * 1024 * 1024 - 1) * 7 + 1, "all its pairs");
 }
 
-int
-main(void)
+int main(void)
 {
 	struct arena *arena = arena_new();
 

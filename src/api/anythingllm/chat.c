@@ -17,7 +17,7 @@ struct talk {
 	struct chat chat;
 	struct stream stream;
 	struct str *event;
-	const char *uuid;   /* one for the whole reply */
+	const char *uuid; /* one for the whole reply */
 	bool streamed, reset, in_thread;
 };
 
@@ -36,7 +36,8 @@ static int read_session(struct talk *talk)
 	if (*talk->chat.session == '\0')
 		talk->chat.session = NULL;
 	else if (strlen(talk->chat.session) > 1024)
-		return fail_field(&talk->req->task, 422, "field_range", "sessionId", "sessionId is longer than 1024 bytes.");
+		return fail_field(
+			&talk->req->task, 422, "field_range", "sessionId", "sessionId is longer than 1024 bytes.");
 	return 0;
 }
 
@@ -47,10 +48,12 @@ static int read_attachment(struct talk *talk, struct json_object *item, const ch
 
 	if (!json_object_is_type(item, json_type_object))
 		return field_refuse(task, "attachments", "an array of objects");
-	if (field_text(task, item, "mime", &mime) < 0 || field_text(task, item, "contentString", &content) < 0 || field_text(task, item, "name", &name) < 0)
+	if (field_text(task, item, "mime", &mime) < 0 || field_text(task, item, "contentString", &content) < 0 ||
+		field_text(task, item, "name", &name) < 0)
 		return -1;
 	if (mime != NULL && strcasecmp(mime, "application/anythingllm-document") == 0)
-		return fail_field(task, 501, "attachment_unsupported", "attachments", "The attachment %s cannot be read: documents in chats are not supported yet.",
+		return fail_field(task, 501, "attachment_unsupported", "attachments",
+			"The attachment %s cannot be read: documents in chats are not supported yet.",
 			name == NULL ? "without a name" : name);
 	if (content == NULL || *content == '\0')
 		return fail_field(task, 422, "field_type", "attachments", "An attachment has no contentString.");
@@ -70,19 +73,22 @@ static int read_attachments(struct talk *talk)
 	if (list == NULL || (n = json_object_array_length(list)) == 0)
 		return 0;
 	if (n > MAX_ATTACHMENTS)
-		return fail_field(&talk->req->task, 400, "field_range", "attachments", "A chat takes %d attachments at most.", MAX_ATTACHMENTS);
+		return fail_field(&talk->req->task, 400, "field_range", "attachments",
+			"A chat takes %d attachments at most.", MAX_ATTACHMENTS);
 	images = arena_get(talk->req->task.arena, (n + 1) * sizeof(*images));
 	for (i = 0; i < n; i++)
 		if (read_attachment(talk, json_object_array_get_idx(list, i), &images[i]) < 0)
 			return -1;
 	talk->chat.images = images;
-	talk->chat.attachments = json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	talk->chat.attachments =
+		json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	return 0;
 }
 
 static bool known_mode(const char *mode)
 {
-	return mode == NULL || strcmp(mode, "chat") == 0 || strcmp(mode, "query") == 0 || strcmp(mode, "automatic") == 0;
+	return mode == NULL || strcmp(mode, "chat") == 0 || strcmp(mode, "query") == 0 ||
+	       strcmp(mode, "automatic") == 0;
 }
 
 /* An account's id, for thread calls: the chat is that account's then.  An unknown one is nobody. */
@@ -109,7 +115,8 @@ static int tell_unknown(struct talk *talk)
 		return -1;
 	failure->status = talk->streamed ? 400 : 404;
 	if (talk->streamed)
-		failure->message = arena_printf(talk->req->task.arena, "Workspace %s or thread %s is not valid.", chat->slug, chat->thread);
+		failure->message = arena_printf(
+			talk->req->task.arena, "Workspace %s or thread %s is not valid.", chat->slug, chat->thread);
 	else if (workspace)
 		failure->message = arena_printf(talk->req->task.arena, "Workspace %s not found.", chat->slug);
 	return -1;
@@ -133,7 +140,8 @@ static int read_question(struct talk *talk)
 	struct request *req = talk->req;
 	struct json_object *message = field_get(req->json, "message");
 
-	if (field_bool(&req->task, req->json, "reset", &talk->reset) < 0 || read_session(talk) < 0 || read_act_as(talk) < 0 || read_attachments(talk) < 0 ||
+	if (field_bool(&req->task, req->json, "reset", &talk->reset) < 0 || read_session(talk) < 0 ||
+		read_act_as(talk) < 0 || read_attachments(talk) < 0 ||
 		field_text(&req->task, req->json, "mode", &talk->chat.mode) < 0)
 		return refuse(talk);
 	if (json_object_is_type(message, json_type_string) && json_object_get_string_len(message) > 0)
@@ -156,7 +164,8 @@ static int send_chunk(struct talk *talk, const char *text, size_t len, bool clos
 	struct str *event = talk->event;
 
 	str_clear(event);
-	str_printf(event, "{\"uuid\":\"%s\",\"sources\":[],\"type\":\"textResponseChunk\",\"textResponse\":", talk->uuid);
+	str_printf(
+		event, "{\"uuid\":\"%s\",\"sources\":[],\"type\":\"textResponseChunk\",\"textResponse\":", talk->uuid);
 	str_json(event, text, len);
 	str_printf(event, ",\"close\":%s,\"error\":false}", close ? "true" : "false");
 	return stream_event(&talk->stream, event->at, event->len);
@@ -192,9 +201,11 @@ static int send_finalize(struct talk *talk, bool empty)
 	struct str *event = talk->event;
 
 	str_clear(event);
-	str_printf(event, "{\"uuid\":\"%s\",\"type\":\"finalizeResponseStream\",\"close\":true,\"error\":false", talk->uuid);
+	str_printf(event, "{\"uuid\":\"%s\",\"type\":\"finalizeResponseStream\",\"close\":true,\"error\":false",
+		talk->uuid);
 	if (!empty)
-		str_printf(event, ",\"chatId\":%lld,\"metrics\":%s,\"sources\":%s", (long long)chat->id, chat->metrics, chat->sources);
+		str_printf(event, ",\"chatId\":%lld,\"metrics\":%s,\"sources\":%s", (long long)chat->id, chat->metrics,
+			chat->sources);
 	str_puts(event, "}");
 	return stream_event(&talk->stream, event->at, event->len);
 }
@@ -224,8 +235,10 @@ static int send_empty(struct talk *talk)
 		send_chunk(talk, "", 0, true);
 		return send_finalize(talk, true);
 	}
-	return reply_json_printf(talk->req, 200, "{\"id\":\"%s\",\"type\":\"abort\",\"textResponse\":null,\"sources\":[],\"close\":true,"
-		"\"error\":\"No text completion could be completed with this input.\",\"metrics\":%s}", talk->uuid, talk->chat.metrics);
+	return reply_json_printf(talk->req, 200,
+		"{\"id\":\"%s\",\"type\":\"abort\",\"textResponse\":null,\"sources\":[],\"close\":true,"
+		"\"error\":\"No text completion could be completed with this input.\",\"metrics\":%s}",
+		talk->uuid, talk->chat.metrics);
 }
 
 /* The stream broke after it had begun: say so, then what has been kept. */
@@ -234,7 +247,9 @@ static void send_abort(struct talk *talk)
 	struct str *event = talk->event;
 
 	str_clear(event);
-	str_printf(event, "{\"uuid\":\"%s\",\"type\":\"abort\",\"textResponse\":null,\"sources\":[],\"close\":true,\"error\":", talk->uuid);
+	str_printf(event,
+		"{\"uuid\":\"%s\",\"type\":\"abort\",\"textResponse\":null,\"sources\":[],\"close\":true,\"error\":",
+		talk->uuid);
 	str_json_text(event, talk->req->task.failure.message);
 	str_puts(event, "}");
 	stream_event(&talk->stream, event->at, event->len);
@@ -270,8 +285,13 @@ static int ask(struct request *req, bool streamed)
 	talk->streamed = streamed;
 	talk->event = str_new(req->task.arena);
 	talk->uuid = secret_new_uuid(req->task.arena);
-	talk->chat = (struct chat){.task = &req->task, .config = req->config, .slug = request_param(req, "slug"),
-		.thread = request_param(req, "threadSlug"), .origin = "api", .sink = &sink, .dialect = talk};
+	talk->chat = (struct chat){.task = &req->task,
+		.config = req->config,
+		.slug = request_param(req, "slug"),
+		.thread = request_param(req, "threadSlug"),
+		.origin = "api",
+		.sink = &sink,
+		.dialect = talk};
 	talk->in_thread = talk->chat.thread != NULL;
 	stream_open(&talk->stream, req, "text/event-stream");
 	if (read_question(talk) < 0)

@@ -28,7 +28,8 @@ static int read_metadata(struct request *req, struct json_object **metadata)
 		value = json_read(&req->task, json_object_get_string(value), (size_t)json_object_get_string_len(value));
 	if (req->task.failure.status != 0) {
 		fail_clear(&req->task);
-		return fail_field(&req->task, 422, "field_json", "metadata", "metadata is a string that holds no JSON object.");
+		return fail_field(
+			&req->task, 422, "field_json", "metadata", "metadata is a string that holds no JSON object.");
 	}
 	*metadata = value;
 	if (value != NULL && !json_object_is_type(value, json_type_object))
@@ -69,8 +70,8 @@ static const char *locale_time(struct arena *arena, time_t seconds)
 
 	gmtime_r(&seconds, &utc);
 	hour = utc.tm_hour % 12;
-	return arena_printf(arena, "%d/%d/%d, %d:%02d:%02d %s", utc.tm_mon + 1, utc.tm_mday, utc.tm_year + 1900, hour == 0 ? 12 : hour, utc.tm_min,
-		utc.tm_sec, utc.tm_hour < 12 ? "AM" : "PM");
+	return arena_printf(arena, "%d/%d/%d, %d:%02d:%02d %s", utc.tm_mon + 1, utc.tm_mday, utc.tm_year + 1900,
+		hour == 0 ? 12 : hour, utc.tm_min, utc.tm_sec, utc.tm_hour < 12 ? "AM" : "PM");
 }
 
 static int read_published(struct request *req, struct json_object *metadata, const char **published)
@@ -85,7 +86,8 @@ static int read_published(struct request *req, struct json_object *metadata, con
 }
 
 /* A member that falls back when it is absent or empty. */
-static int read_text(struct request *req, struct json_object *metadata, const char *name, const char *preset, const char **value)
+static int read_text(
+	struct request *req, struct json_object *metadata, const char *name, const char *preset, const char **value)
 {
 	const char *text = NULL;
 
@@ -105,11 +107,13 @@ static int read_document(struct request *req, struct document *d)
 		return -1;
 	if (title == NULL || *title == '\0')
 		return fail_field(&req->task, 422, "title_missing", "metadata.title",
-			"You are missing required metadata key:value pairs in your request. Required metadata key:values are 'title'");
+			"You are missing required metadata key:value pairs in your request. Required metadata "
+			"key:values are 'title'");
 	if (text != NULL && !json_object_is_type(text, json_type_string))
 		return field_refuse(&req->task, "textContent", "a string");
 	if (text == NULL || json_object_get_string_len(text) == 0)
-		return fail_field(&req->task, 422, "text_missing", "textContent", "The 'textContent' key cannot have an empty value.");
+		return fail_field(&req->task, 422, "text_missing", "textContent",
+			"The 'textContent' key cannot have an empty value.");
 	d->text = json_object_get_string(text);
 	d->text_len = (size_t)json_object_get_string_len(text);
 	slug = title_slug(arena, title);
@@ -117,10 +121,12 @@ static int read_document(struct request *req, struct document *d)
 	d->folder = "custom-documents";
 	d->name = arena_printf(arena, "raw-%s-%s.json", slug, d->uuid);
 	d->title = arena_printf(arena, "%s.txt", slug);
-	if (read_text(req, metadata, "url", NULL, &url) < 0 || read_text(req, metadata, "docAuthor", "no author specified", &d->author) < 0 ||
+	if (read_text(req, metadata, "url", NULL, &url) < 0 ||
+		read_text(req, metadata, "docAuthor", "no author specified", &d->author) < 0 ||
 		read_text(req, metadata, "description", "no description found", &d->description) < 0 ||
 		read_text(req, metadata, "docSource", "no source set", &d->source) < 0 ||
-		read_text(req, metadata, "chunkSource", d->title, &d->chunk_source) < 0 || read_published(req, metadata, &d->published) < 0)
+		read_text(req, metadata, "chunkSource", d->title, &d->chunk_source) < 0 ||
+		read_published(req, metadata, &d->published) < 0)
 		return -1;
 	if (url != NULL && (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0))
 		d->url = arena_printf(arena, "web://%s.website", lower(arena_strdup(arena, url)));
@@ -144,8 +150,10 @@ static int read_slugs(struct request *req, const char *const **slugs, size_t *n)
 	if (!json_object_is_type(value, json_type_string))
 		return fail_field(&req->task, 422, "field_type", "addToWorkspaces",
 			"addToWorkspaces must be a string of comma-separated workspace slugs. Got %s",
-			json_object_is_type(value, json_type_boolean) ? "boolean" :
-			json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double) ? "number" : "object");
+			json_object_is_type(value, json_type_boolean) ? "boolean"
+			: json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double)
+				? "number"
+				: "object");
 	text = lower(arena_strdup(req->task.arena, json_object_get_string(value)));
 	list = arena_get(req->task.arena, (strlen(text) + 1) * sizeof(*list));
 	for (word = strtok_r(text, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest)) {
@@ -193,7 +201,8 @@ int anythingllm_document_raw_text(struct request *req)
 	const char *const *slugs = NULL;
 	size_t n_slugs;
 
-	if (read_slugs(req, &slugs, &n_slugs) < 0 || read_document(req, &document) < 0 || ingest_document(&req->task, req->config, &document) < 0)
+	if (read_slugs(req, &slugs, &n_slugs) < 0 || read_document(req, &document) < 0 ||
+		ingest_document(&req->task, req->config, &document) < 0)
 		return -1;
 	/* The document stands; that it could not be put into a workspace shows in the workspace's list. */
 	if (ingest_add_to(&req->task, &document, slugs, n_slugs) < 0)
@@ -223,7 +232,8 @@ static int list_folder(struct request *req, const char *folder)
 {
 	const char *all = request_query(req, "limit");
 	int64_t offset = query_int(req, "offset", 0, 0, INT64_MAX / 2);
-	int64_t limit = all != NULL && strcmp(all, "all") == 0 ? INT64_MAX / 2 : query_int(req, "limit", FOLDER_PRESET, 1, FOLDER_MOST);
+	int64_t limit = all != NULL && strcmp(all, "all") == 0 ? INT64_MAX / 2
+							       : query_int(req, "limit", FOLDER_PRESET, 1, FOLDER_MOST);
 	struct str *out = str_new(req->task.arena);
 	PGresult *rows;
 	int64_t total;
@@ -240,8 +250,8 @@ static int list_folder(struct request *req, const char *folder)
 		str_puts(out, ",\"code\":404}");
 		return reply_json(req, 404, out->at, out->len);
 	}
-	str_printf(out, ",\"documents\":%s,\"totalCount\":%lld,\"hasMore\":%s,\"error\":null,\"code\":200}", db_text(rows, 0, "page"),
-		(long long)total, limit < total - offset ? "true" : "false");
+	str_printf(out, ",\"documents\":%s,\"totalCount\":%lld,\"hasMore\":%s,\"error\":null,\"code\":200}",
+		db_text(rows, 0, "page"), (long long)total, limit < total - offset ? "true" : "false");
 	return reply_json(req, 200, out->at, out->len);
 }
 
@@ -255,7 +265,8 @@ int anythingllm_document_list(struct request *req)
 	rows = db_rows(&req->task, &sql_document_tree, NO_ARGS);
 	if (rows == NULL)
 		return -1;
-	return reply_json_printf(req, 200, "{\"localFiles\":{\"name\":\"documents\",\"type\":\"folder\",\"items\":%s}}", PQgetvalue(rows, 0, 0));
+	return reply_json_printf(req, 200, "{\"localFiles\":{\"name\":\"documents\",\"type\":\"folder\",\"items\":%s}}",
+		PQgetvalue(rows, 0, 0));
 }
 
 int anythingllm_document_show(struct request *req)

@@ -54,14 +54,17 @@ int anythingllm_thread_new(struct request *req)
 		return field_refuse(&req->task, "userId", "a whole number");
 	if (read_name(req, &name) < 0 || read_slug(req, &slug) < 0)
 		return -1;
-	rows = db_rows(&req->task, &sql_thread_create, ARGS(request_param(req, "slug"), name == NULL || *name == '\0' ? "Thread" : name, slug,
-		user == NULL ? NULL : json_object_get_string(user)));
+	rows = db_rows(&req->task, &sql_thread_create,
+		ARGS(request_param(req, "slug"), name == NULL || *name == '\0' ? "Thread" : name, slug,
+			user == NULL ? NULL : json_object_get_string(user)));
 	if (rows == NULL)
 		return -1;
 	if (PQntuples(rows) == 0)
 		return workspace_unknown(req, 400);
 	if (PQgetisnull(rows, 0, 0))
-		return reply_json_text(req, 200, "{\"thread\":null,\"message\":\"A thread with this slug exists already, or there is no such user.\"}");
+		return reply_json_text(req, 200,
+			"{\"thread\":null,\"message\":\"A thread with this slug exists already, or there is no such "
+			"user.\"}");
 	return reply_json_printf(req, 200, "{\"thread\":%s,\"message\":null}", PQgetvalue(rows, 0, 0));
 }
 
@@ -72,7 +75,8 @@ int anythingllm_thread_update(struct request *req)
 
 	if (read_name(req, &name) < 0)
 		return -1;
-	rows = db_rows(&req->task, &sql_thread_update, ARGS(request_param(req, "slug"), request_param(req, "threadSlug"), name));
+	rows = db_rows(&req->task, &sql_thread_update,
+		ARGS(request_param(req, "slug"), request_param(req, "threadSlug"), name));
 	if (rows == NULL)
 		return -1;
 	if (PQntuples(rows) == 0)
@@ -85,7 +89,8 @@ int anythingllm_thread_update(struct request *req)
 /* OK for a thread that is not there, too. */
 int anythingllm_thread_delete(struct request *req)
 {
-	PGresult *rows = db_rows(&req->task, &sql_thread_delete, ARGS(request_param(req, "slug"), request_param(req, "threadSlug")));
+	PGresult *rows = db_rows(
+		&req->task, &sql_thread_delete, ARGS(request_param(req, "slug"), request_param(req, "threadSlug")));
 
 	if (rows == NULL)
 		return -1;
@@ -94,7 +99,8 @@ int anythingllm_thread_delete(struct request *req)
 
 int anythingllm_thread_chats(struct request *req)
 {
-	PGresult *rows = db_rows(&req->task, &sql_thread_chats, ARGS(request_param(req, "slug"), request_param(req, "threadSlug")));
+	PGresult *rows = db_rows(
+		&req->task, &sql_thread_chats, ARGS(request_param(req, "slug"), request_param(req, "threadSlug")));
 
 	if (rows == NULL)
 		return -1;

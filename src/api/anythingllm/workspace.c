@@ -39,11 +39,13 @@ int anythingllm_workspace_new(struct request *req)
 		return -1;
 	name = workspace_name(req->task.arena, name);
 	for (try = 0; try < SLUG_TRIES; try++) {
-		rows = db_rows(&req->task, &sql_workspace_create, ARGS(name, slug_for(req, name, try), columns, workspace_default_prompt));
+		rows = db_rows(&req->task, &sql_workspace_create,
+			ARGS(name, slug_for(req, name, try), columns, workspace_default_prompt));
 		if (rows == NULL)
 			return -1;
 		if (PQntuples(rows) == 1)
-			return reply_json_printf(req, 200, "{\"workspace\":%s,\"message\":null}", PQgetvalue(rows, 0, 0));
+			return reply_json_printf(
+				req, 200, "{\"workspace\":%s,\"message\":null}", PQgetvalue(rows, 0, 0));
 	}
 	return fail(&req->task, 409, "slug_taken", "No free slug could be found for this name.");
 }
@@ -90,7 +92,8 @@ static int change_nothing(struct request *req)
 		return -1;
 	if (PQntuples(rows) == 0)
 		return unknown(req);
-	return reply_json_printf(req, 200, "{\"workspace\":{\"id\":%s},\"message\":\"No valid fields to update!\"}", PQgetvalue(rows, 0, 0));
+	return reply_json_printf(req, 200, "{\"workspace\":{\"id\":%s},\"message\":\"No valid fields to update!\"}",
+		PQgetvalue(rows, 0, 0));
 }
 
 int anythingllm_workspace_update(struct request *req)
@@ -130,8 +133,9 @@ int anythingllm_workspace_chats(struct request *req)
 	const char *session = request_query(req, "apiSessionId"), *order = request_query(req, "orderBy");
 	int64_t limit = chat_limit(request_query(req, "limit"));
 	bool newest_first = order != NULL && strcmp(order, "desc") == 0;
-	PGresult *rows = db_rows(&req->task, &sql_chat_list, ARGS(request_param(req, "slug"), session != NULL && *session == '\0' ? NULL : session,
-		db_int_arg(req->task.arena, limit < 0 ? 0 : limit), db_bool_arg(newest_first)));
+	PGresult *rows = db_rows(&req->task, &sql_chat_list,
+		ARGS(request_param(req, "slug"), session != NULL && *session == '\0' ? NULL : session,
+			db_int_arg(req->task.arena, limit < 0 ? 0 : limit), db_bool_arg(newest_first)));
 
 	if (rows == NULL)
 		return -1;
@@ -146,10 +150,12 @@ int anythingllm_workspace_embed(struct request *req)
 	const char *slug = request_param(req, "slug");
 	const char *const *adds = NULL, *const *deletes = NULL;
 	const char *change_args[3] = {slug}, *show_args[] = {slug};
-	struct db_call calls[] = {{&sql_workspace_document_change, change_args, 3, NULL}, {&sql_workspace_document_show, show_args, 1, NULL}};
+	struct db_call calls[] = {{&sql_workspace_document_change, change_args, 3, NULL},
+		{&sql_workspace_document_show, show_args, 1, NULL}};
 	size_t n_adds, n_deletes;
 
-	if (field_texts(&req->task, req->json, "adds", &adds, &n_adds) < 0 || field_texts(&req->task, req->json, "deletes", &deletes, &n_deletes) < 0)
+	if (field_texts(&req->task, req->json, "adds", &adds, &n_adds) < 0 ||
+		field_texts(&req->task, req->json, "deletes", &deletes, &n_deletes) < 0)
 		return -1;
 	change_args[1] = db_array(arena, deletes, n_deletes);
 	change_args[2] = db_array(arena, adds, n_adds);

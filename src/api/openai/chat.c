@@ -114,8 +114,10 @@ static const char *usage_of(struct completion *c)
 		return "{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}";
 	if (c->native)
 		return chat->metrics;
-	return arena_printf(c->req->task.arena, "{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld}",
-		(long long)usage->prompt_tokens, (long long)usage->completion_tokens, (long long)(usage->prompt_tokens + usage->completion_tokens));
+	return arena_printf(c->req->task.arena,
+		"{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld}",
+		(long long)usage->prompt_tokens, (long long)usage->completion_tokens,
+		(long long)(usage->prompt_tokens + usage->completion_tokens));
 }
 
 static const char *finish_of(const struct chat *chat)
@@ -171,7 +173,8 @@ static int finish_object(struct completion *c)
 	}
 	if (calls != NULL)
 		str_printf(out, ",\"tool_calls\":%s", calls);
-	str_printf(out, "},\"logprobs\":null,\"finish_reason\":\"%s\"}],\"usage\":%s%s}", finish_of(chat), usage_of(c), sources_of(c));
+	str_printf(out, "},\"logprobs\":null,\"finish_reason\":\"%s\"}],\"usage\":%s%s}", finish_of(chat), usage_of(c),
+		sources_of(c));
 	return reply_json(c->req, 200, out->at, out->len);
 }
 
@@ -194,8 +197,9 @@ static void write_head(struct completion *c, const char *model)
 {
 	struct str *head = str_new(c->req->task.arena);
 
-	str_printf(head, "{\"id\":\"chatcmpl-%s\",\"object\":\"%s\",\"created\":%lld,\"model\":", secret_new_uuid(c->req->task.arena),
-		c->streamed ? "chat.completion.chunk" : "chat.completion", (long long)time(NULL));
+	str_printf(head, "{\"id\":\"chatcmpl-%s\",\"object\":\"%s\",\"created\":%lld,\"model\":",
+		secret_new_uuid(c->req->task.arena), c->streamed ? "chat.completion.chunk" : "chat.completion",
+		(long long)time(NULL));
 	str_json_text(head, model);
 	c->head = head->at;
 }
@@ -210,7 +214,12 @@ int openai_chat_completions(struct request *req)
 	c->event = str_new(req->task.arena);
 	c->content = str_new(req->task.arena);
 	c->reasoning = str_new(req->task.arena);
-	c->chat = (struct chat){.task = &req->task, .config = req->config, .origin = "openai", .attachments = "[]", .sink = &sink, .dialect = c};
+	c->chat = (struct chat){.task = &req->task,
+		.config = req->config,
+		.origin = "openai",
+		.attachments = "[]",
+		.sink = &sink,
+		.dialect = c};
 	if (question_read(c, &model) < 0)
 		return -1;
 	stream_open(&c->stream, req, "text/event-stream; charset=utf-8");

@@ -34,8 +34,8 @@ int openai_model_list(struct request *req)
 	if (rows == NULL)
 		return -1;
 	members = PQgetisnull(rows, 0, 0) ? "" : PQgetvalue(rows, 0, 0);
-	return reply_json_printf(req, 200, "{\"object\":\"list\",\"data\":[%s%s%s]}", members, *members != '\0' && own != NULL ? "," : "",
-		own == NULL ? "" : own);
+	return reply_json_printf(req, 200, "{\"object\":\"list\",\"data\":[%s%s%s]}", members,
+		*members != '\0' && own != NULL ? "," : "", own == NULL ? "" : own);
 }
 
 int openai_model_show(struct request *req)

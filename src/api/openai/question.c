@@ -12,7 +12,8 @@ enum { MAX_MESSAGES = 4096 };
 
 static const char *json_text(struct arena *arena, struct json_object *value)
 {
-	return arena_strdup(arena, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	return arena_strdup(
+		arena, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 /* ---- parameters ---- */
@@ -72,7 +73,8 @@ static int check_parameter(struct task *task, const struct parameter *p, struct 
 	if (p->type == json_type_double ? !number : !json_object_is_type(value, p->type))
 		return field_refuse(task, p->name, type_name(p->type));
 	if (number && (n < p->least || n > p->most))
-		return fail_field(task, 400, "field_range", p->name, "%s must be from %g to %g.", p->name, p->least, p->most);
+		return fail_field(
+			task, 400, "field_range", p->name, "%s must be from %g to %g.", p->name, p->least, p->most);
 	return 0;
 }
 
@@ -85,11 +87,13 @@ static int read_parameters(struct completion *c)
 	for (i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
 		struct json_object *value = field_get(c->req->json, passed_on[i].name);
 
-		if (value == NULL || (passed_on[i].type == json_type_array && json_object_is_type(value, json_type_array) &&
-			json_object_array_length(value) == 0))
+		if (value == NULL ||
+			(passed_on[i].type == json_type_array && json_object_is_type(value, json_type_array) &&
+				json_object_array_length(value) == 0))
 			continue;
 		/* Two names of one thing; services refuse both at once. */
-		if (strcmp(passed_on[i].name, "max_tokens") == 0 && field_get(c->req->json, "max_completion_tokens") != NULL)
+		if (strcmp(passed_on[i].name, "max_tokens") == 0 &&
+			field_get(c->req->json, "max_completion_tokens") != NULL)
 			continue;
 		if (check_parameter(task, &passed_on[i], value) < 0)
 			return -1;
@@ -172,7 +176,8 @@ static int read_parts(struct task *task, struct json_object *parts, struct str *
 		if (field_text(task, part, "type", &type) < 0 || field_text(task, part, "text", &words) < 0)
 			return -1;
 		if (type == NULL)
-			return fail_field(task, 400, "field_type", "messages", "A part of a message's content has no type.");
+			return fail_field(
+				task, 400, "field_type", "messages", "A part of a message's content has no type.");
 		if (words != NULL)
 			str_printf(text, "%s%s", text->len > 0 ? "\n" : "", words);
 	}
@@ -192,7 +197,8 @@ static int read_content(struct task *task, struct json_object *message, const ch
 		return 0;
 	}
 	if (!json_object_is_type(content, json_type_array))
-		return fail_field(task, 400, "field_type", "messages", "A message's content must be a string or a list of parts.");
+		return fail_field(task, 400, "field_type", "messages",
+			"A message's content must be a string or a list of parts.");
 	*parts = true;
 	if (read_parts(task, content, joined) < 0)
 		return -1;
@@ -207,11 +213,13 @@ static int read_message(struct task *task, struct json_object *item, struct llm_
 	if (field_text(task, item, "role", &message->role) < 0)
 		return -1;
 	if (message->role == NULL || !known_role(message->role))
-		return fail_field(task, 400, "field_range", "messages", "A message's role must be system, developer, user, assistant, tool or function.");
+		return fail_field(task, 400, "field_range", "messages",
+			"A message's role must be system, developer, user, assistant, tool or function.");
 	if (read_content(task, item, &message->content, parts) < 0)
 		return -1;
 	if (strcmp(message->role, "tool") == 0 && field_get(item, "tool_call_id") == NULL)
-		return fail_field(task, 400, "field_missing", "messages", "A message of a tool needs its tool_call_id.");
+		return fail_field(
+			task, 400, "field_missing", "messages", "A message of a tool needs its tool_call_id.");
 	message->raw = json_text(task->arena, item);
 	return 0;
 }
@@ -230,8 +238,8 @@ static void mark_images(struct llm_message *message, bool parts)
 		message->images = none;
 }
 
-/* System texts together replace the workspace's prompt; the last user message is the question that is looked up and put on
- * record; everything else goes to the model as it came. */
+/* System texts together replace the workspace's prompt; the last user message is the question that is looked up and put
+ * on record; everything else goes to the model as it came. */
 static int read_messages(struct completion *c)
 {
 	struct task *task = &c->req->task;
@@ -244,7 +252,8 @@ static int read_messages(struct completion *c)
 		return -1;
 	n = list == NULL ? 0 : json_object_array_length(list);
 	if (n == 0 || n > MAX_MESSAGES)
-		return fail_field(task, 400, "field_range", "messages", "messages must hold from 1 to %d messages.", MAX_MESSAGES);
+		return fail_field(task, 400, "field_range", "messages", "messages must hold from 1 to %d messages.",
+			MAX_MESSAGES);
 	given = arena_get(task->arena, n * sizeof(*given));
 	for (i = 0; i < n; i++) {
 		struct llm_message *message = &given[c->chat.n_given];
@@ -287,9 +296,10 @@ int question_read(struct completion *c, const char **model)
 	if (field_text(task, c->req->json, "model", model) < 0)
 		return -1;
 	if (*model == NULL || **model == '\0')
-		return fail_field(task, 400, "field_missing", "model", "model is missing: it is a workspace's slug or a model's name.");
-	if (read_messages(c) < 0 || check_last(c) < 0 || read_stream(c) < 0 || read_temperature(c) < 0 || read_limits(c) < 0 ||
-		read_parameters(c) < 0)
+		return fail_field(task, 400, "field_missing", "model",
+			"model is missing: it is a workspace's slug or a model's name.");
+	if (read_messages(c) < 0 || check_last(c) < 0 || read_stream(c) < 0 || read_temperature(c) < 0 ||
+		read_limits(c) < 0 || read_parameters(c) < 0)
 		return -1;
 	/* The server's own model is asked without a workspace. */
 	if (c->native || setup.provider == &provider_quote || setup.model == NULL || strcmp(*model, setup.model) != 0)
@@ -328,7 +338,8 @@ static void add_piece(struct task *task, struct tool_call *calls, int *n, struct
 		return;
 	while (*n <= at)
 		calls[(*n)++].arguments = str_new(task->arena);
-	if (field_text(task, piece, "id", &calls[at].id) < 0 || field_text(task, function, "name", &calls[at].name) < 0 ||
+	if (field_text(task, piece, "id", &calls[at].id) < 0 ||
+		field_text(task, function, "name", &calls[at].name) < 0 ||
 		field_text(task, function, "arguments", &arguments) < 0)
 		fail_clear(task); /* a piece of the wrong type adds nothing */
 	if (arguments != NULL)

@@ -15,7 +15,7 @@ struct completion {
 	struct str *content, *reasoning; /* of an answer that is no stream */
 	const char *head;                /* the members that every chunk begins with */
 	bool streamed, include_usage, role_sent;
-	bool native;                     /* under /v1/openai: AnythingLLM's members too */
+	bool native; /* under /v1/openai: AnythingLLM's members too */
 };
 
 /* Fill c->chat from the body, and *model with the name that was asked for.  -1 with the reason in the task. */
