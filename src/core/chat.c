@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/outcome.h"
 #include "core/prompt.h"
 #include "core/retrieve.h"
-#include "core/settle.h"
 #include "core/watch.h"
 #include "core/worker_id.h"
 #include "store/db.h"
@@ -18,7 +18,6 @@
 enum {
 	CHECKPOINT_MS = 2000, /* how often a partial answer is stored */
 	CHECKPOINT_PATIENCE_MS = 500,
-	CLOSE_PATIENCE_MS = 10000 /* how long the closing commit is tried again */
 };
 
 static const char default_refusal[] = "There is no relevant information in this workspace to answer your query.";
@@ -308,154 +307,6 @@ static int complete(struct chat *chat)
 	return 0;
 }
 
-static void put_timestamp(struct str *out)
-{
-	struct timespec now;
-	struct tm utc;
-	char text[32];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-	str_printf(out, "%s.%03ldZ", text, now.tv_nsec / 1000000);
-}
-
-/* Tokens, as counted by the provider or estimated; time and speed. */
-static void measure(struct chat *chat, bool *estimated)
-{
-	struct llm_usage *usage = &chat->call.usage;
-	struct str *out = str_new(chat->task->arena);
-	double duration = (double)(clock_ms() - chat->started_ms) / 1000;
-	size_t bytes = 0;
-	int i;
-
-	*estimated = usage->prompt_tokens < 0 || usage->completion_tokens < 0;
-	for (i = 0; i < chat->call.n_messages; i++)
-		bytes += strlen(chat->call.messages[i].content);
-	if (usage->prompt_tokens < 0)
-		usage->prompt_tokens = prompt_estimate(bytes);
-	if (usage->completion_tokens < 0)
-		usage->completion_tokens =
-			prompt_estimate(chat->answer->len + (chat->tool_calls == NULL ? 0 : chat->tool_calls->len));
-	str_printf(out, "{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,\"duration\":",
-		(long long)usage->prompt_tokens, (long long)usage->completion_tokens,
-		(long long)(usage->prompt_tokens + usage->completion_tokens));
-	str_json_number(out, duration);
-	str_puts(out, ",\"outputTps\":");
-	if (duration > 0)
-		str_json_number(out, (double)usage->completion_tokens / duration);
-	else
-		str_puts(out, "null");
-	str_puts(out, ",\"model\":");
-	str_json_text(out, chat->model == NULL ? "" : chat->model);
-	str_puts(out, ",\"provider\":");
-	str_json_text(out, chat->setup.name);
-	str_puts(out, ",\"timestamp\":\"");
-	put_timestamp(out);
-	str_puts(out, "\"}");
-	chat->metrics = out->at;
-}
-
-static void list_sources(struct chat *chat)
-{
-	struct str *out = str_new(chat->task->arena);
-	int i;
-
-	str_putc(out, '[');
-	for (i = 0; i < chat->n_cited; i++)
-		str_printf(out, "%s%s", i == 0 ? "" : ",", chat->passages[i].source);
-	str_putc(out, ']');
-	chat->sources = out->at;
-}
-
-/* The client is told that the chat has failed; what came is stored as soon as the database is there again. */
-static void give_up(const char **args, bool include)
-{
-	if (strcmp(args[3], "done") == 0) {
-		args[3] = include ? "stopped" : "failed";
-		args[8] = "database_unavailable";
-	}
-	settle_later(args, 14);
-}
-
-/* Store and charge in one transaction, again and again while the database is away: an answer that has come is not
- * thrown away for a restart of PostgreSQL. */
-static int store(struct chat *chat, const char *state, bool include, bool charge, bool estimated, const char *reason)
-{
-	struct task *task = chat->task;
-	const struct identity who = task->identity;
-	const struct llm_usage *usage = &chat->call.usage;
-	const char *args[] = {db_int_arg(task->arena, who.tenant_id), who.chat_id, who.ticket, state,
-		db_bool_arg(include), chat->answer->len == 0 ? NULL : chat->answer->at, chat->sources, chat->metrics,
-		reason, charge ? chat->setup.name : NULL, chat->model == NULL ? "" : chat->model,
-		db_int_arg(task->arena, usage->prompt_tokens), db_int_arg(task->arena, usage->completion_tokens),
-		db_bool_arg(estimated)};
-	int64_t deadline_ms = clock_ms() + CLOSE_PATIENCE_MS;
-	struct timespec pause = {0, 200000000};
-	bool tried = false;
-
-	task->identity.entry = ENTER_NOTHING; /* close_chat() begins its transaction by the ticket itself */
-	while (db_rows(task, &sql_chat_close, args, 14) == NULL) {
-		if (tried && strcmp(task->failure.code, "chat_gone") == 0)
-			break; /* the commit whose outcome we lost did happen: the chat is closed */
-		if (task->failure.status != 503)
-			return -1;
-		if (clock_ms() > deadline_ms) {
-			give_up(args, include);
-			return -1;
-		}
-		tried = true;
-		fail_clear(task);
-		nanosleep(&pause, NULL);
-	}
-	fail_clear(task);
-	chat->stored = true;
-	return 0;
-}
-
-/* Step 4, after an answer, a refusal or a client that went. */
-static int close_chat(struct chat *chat)
-{
-	bool estimated = false, charge = chat->end != CHAT_REFUSED;
-
-	chat->sources = "[]";
-	chat->metrics = "{}";
-	if (charge) {
-		measure(chat, &estimated);
-		list_sources(chat);
-	}
-	switch (chat->end) {
-	case CHAT_ANSWERED:
-		return store(chat, "done", true, true, estimated, NULL);
-	case CHAT_REFUSED:
-		return store(chat, "done", false, false, false, NULL);
-	case CHAT_STOPPED:
-		return store(chat, "stopped", true, true, estimated, "client_gone");
-	default:
-		return store(chat, "failed", false, true, estimated, "empty");
-	}
-}
-
-/* Step 4, after a failure: the reason stays in the task, whatever happens here. */
-static void close_failed(struct chat *chat)
-{
-	struct failure failure = chat->task->failure;
-	bool estimated = false, partial = chat->answer->len > 0;
-
-	chat->end = CHAT_FAILED;
-	chat->sources = "[]";
-	chat->metrics = "{}";
-	fail_clear(chat->task);
-	if (partial) {
-		measure(chat, &estimated);
-		list_sources(chat);
-	}
-	if (store(chat, partial ? "stopped" : "failed", partial, partial, estimated, failure.code) < 0)
-		log_event(LOG_ERROR, chat->task, "chat_lost",
-			"chat=%lld problem=\"the outcome of a chat could not be stored\"", (long long)chat->id);
-	chat->task->failure = failure;
-}
-
 int chat_run(struct chat *chat)
 {
 	chat->answer = str_new(chat->task->arena);
@@ -465,10 +316,10 @@ int chat_run(struct chat *chat)
 		return -1;
 	if ((chat->opened != NULL && choose_provider(chat, chat->opened) < 0) || find_passages(chat) < 0 ||
 		(chat->end == CHAT_OPEN && complete(chat) < 0)) {
-		close_failed(chat);
+		outcome_store_failure(chat);
 		return -1;
 	}
-	if (close_chat(chat) < 0) {
+	if (outcome_store(chat) < 0) {
 		chat->end = CHAT_FAILED;
 		return -1;
 	}
