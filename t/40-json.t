@@ -350,8 +350,10 @@ subtest 'bad values' => sub {
         while (my ($name, $value) = splice @bad, 0, 2) {
             check_reply("$name: new",    post($new, "{\"name\":\"x\",\"unused\":$value}"), 400, like => qr/not valid JSON/);
             check_reply("$name: update", post($update, "{\"name\":\"x\",\"unused\":$value}"), 400, like => qr/not valid JSON/);
-            check_reply("$name: chat",   post($chat, "{\"unused\":$value,\"message\":\"x\"}"), 400, like => qr/"type":"abort".*not valid JSON/);
-            check_reply("$name: completions", post($completions, "{\"unused\":$value,\"model\":\"hall\"}"), 400, like => qr/"code":"json_\w+".*not valid JSON/);
+            check_reply("$name: chat",   post($chat, "{\"unused\":$value,\"message\":\"x\"}"), 400,
+                like => qr/"type":"abort".*not valid JSON/);
+            check_reply("$name: completions", post($completions, "{\"unused\":$value,\"model\":\"hall\"}"), 400,
+                like => qr/"code":"json_\w+".*not valid JSON/);
         }
     };
     $house->calm('bad values');
@@ -360,7 +362,8 @@ subtest 'bad values' => sub {
 subtest 'bad bodies' => sub {
     unchanged $db, 'bad bodies' => sub {
         while (my ($name, $body) = splice @bad_bodies, 0, 2) {
-            check_reply("$name: $_->[0]", post($_->[1], $body), 400) for [new => $new], [update => $update], [chat => $chat], [completions => $completions];
+            check_reply("$name: $_->[0]", post($_->[1], $body), 400) for [new => $new], [update => $update], [chat => $chat],
+            [completions => $completions];
             check_reply("$name: raw-text", post('/v1/document/raw-text', $body), 400, like => qr/"success":false/);
             check_reply("$name, in chunks of one byte", post_chunked($new, split //, $body), 400);
         }
@@ -420,7 +423,8 @@ subtest 'types of fields' => sub {
             my ($field, $value) = @$_;
             check_reply("$field: $value", post($update, "{\"$field\":$value}"), 422, like => qr/\Q$field\E must be/);
             # a name has words of its own when it is not there
-            check_reply("$field: $value, of a new workspace", post($new, $field eq 'name' ? "{\"name\":$value}" : "{\"name\":\"x\",\"$field\":$value}"),
+            check_reply("$field: $value, of a new workspace", post($new, $field eq 'name' ? "{\"name\":$value}"
+                : "{\"name\":\"x\",\"$field\":$value}"),
                 422, like => qr/"workspace":null.*\Q$field\E must be/);
         }
     };
@@ -446,9 +450,11 @@ subtest 'types of a question' => sub {
         check_reply("reset: $_", post($chat, "{\"message\":\"x\",\"reset\":$_}"), 422, like => qr/reset must be/)
             for '"false"', '"true"', '0', '1', '""', '[]', '{}';
         check_reply("attachments: $_", post($chat, "{\"message\":\"x\",\"attachments\":$_}"), 422, like => qr/must be|attachment/)
-            for '5', '"x"', '{}', 'true', '[5]', '["x"]', '[null]', '[[]]', '[{}]', '[{"contentString":5}]', '[{"contentString":""}]',
+            for '5', '"x"', '{}', 'true', '[5]', '["x"]', '[null]', '[[]]', '[{}]', '[{"contentString":5}]',
+                '[{"contentString":""}]',
                 '[{"mime":5,"contentString":"x"}]', '[{"name":[],"contentString":"x"}]';
-        check_reply('33 attachments', post($chat, '{"message":"x","attachments":[' . join(',', ('{"contentString":"x"}') x 33) . ']}'),
+        check_reply('33 attachments', post($chat, '{"message":"x","attachments":['
+            . join(',', ('{"contentString":"x"}') x 33) . ']}'),
             400, like => qr/attachments/);
     };
     # Nothing of this is an attachment's, a mode's or a session's business.
@@ -458,13 +464,17 @@ subtest 'types of a question' => sub {
 subtest 'types of lists' => sub {
     unchanged $db, 'lists that are none' => sub {
         for my $field (qw(adds deletes)) {
-            check_reply("$field: $_", post("/v1/workspace/$slug/update-embeddings", "{\"$field\":$_}"), 422, like => qr/$field must be/)
+            check_reply("$field: $_", post("/v1/workspace/$slug/update-embeddings",
+                "{\"$field\":$_}"), 422, like => qr/$field must be/)
                 for '5', '"x"', '{}', 'true', '[5]', '[null]', '["x",["y"]]', '[{}]';
         }
-        check_reply("metadata: $_", post('/v1/document/raw-text', "{\"textContent\":\"x\",\"metadata\":$_}"), 422, like => qr/"success":false/)
-            for '5', 'true', '[]', 'null', '{}', '""', '"x"', '"[]"', '"{"', '"{\"title\":\"a\",\"title\":\"b\"}"', '"{\"title\":5}"',
+        check_reply("metadata: $_", post('/v1/document/raw-text',
+            "{\"textContent\":\"x\",\"metadata\":$_}"), 422, like => qr/"success":false/)
+            for '5', 'true', '[]', 'null', '{}', '""', '"x"', '"[]"', '"{"', '"{\"title\":\"a\",\"title\":\"b\"}"',
+                '"{\"title\":5}"',
                 '{"title":5}', '{"title":[]}', '{"title":null}', '{"title":""}', '"' . '[' x 100_000 . '"',
-                '{"title":"x","url":5}', '{"title":"x","docAuthor":[]}', '{"title":"x","description":{}}', '{"title":"x","docSource":true}',
+                '{"title":"x","url":5}', '{"title":"x","docAuthor":[]}', '{"title":"x","description":{}}',
+                    '{"title":"x","docSource":true}',
                 '{"title":"x","chunkSource":1.5}', '{"title":"x","published":"now"}', '{"title":"x","published":true}';
         check_reply("textContent: $_", post('/v1/document/raw-text', "{\"textContent\":$_,\"metadata\":{\"title\":\"x\"}}"), 422,
             like => qr/textContent/) for '5', 'true', '[]', '{}', 'null', '""';
@@ -483,7 +493,8 @@ subtest 'types of lists' => sub {
 subtest 'what is stored is what was sent' => sub {
     for (
         # name, as it stands in the body, as it comes back
-        ['all planes',          "\"\xc3\xa9 \xcf\x80 \xe6\xbc\xa2 \xf0\x9f\x98\x80\"", "\xc3\xa9 \xcf\x80 \xe6\xbc\xa2 \xf0\x9f\x98\x80"],
+        ['all planes',          "\"\xc3\xa9 \xcf\x80 \xe6\xbc\xa2 \xf0\x9f\x98\x80\"",
+            "\xc3\xa9 \xcf\x80 \xe6\xbc\xa2 \xf0\x9f\x98\x80"],
         ['an escaped pair',     '"\ud83d\ude00"', "\xf0\x9f\x98\x80"],
         ['a pair of plane 2',   '"\ud840\udc0b"', "\xf0\xa0\x80\x8b"],
         ['a pair of plane 1d',  '"\ud835\udfff"', "\xf0\x9d\x9f\xbf"],
@@ -503,13 +514,15 @@ subtest 'what is stored is what was sent' => sub {
             my $back = stored_name($got);
             utf8::encode($back);
             is $back, $stored, '… comes back';
-            is psql($db, "SELECT encode(convert_to(name, 'UTF8'), 'hex') FROM exedra.workspace WHERE id = $got->{json}{workspace}{id}"),
+            is psql($db, "SELECT encode(convert_to(name, 'UTF8'),
+                'hex') FROM exedra.workspace WHERE id = $got->{json}{workspace}{id}"),
                 unpack('H*', $stored), '… and stands in the database';
         }
     }
     my @all = map { my $c = $_; utf8::encode($c); $c } map { chr } 0xe9, 0x3c0, 0x6f22, 0x1f600;
     my $body = '{"name":"' . join(' ', @all) . '"}';
-    check_reply("chunks that end at byte $_", post_chunked($new, unpack "(a$_)*", $body), 200, like => qr/"name":"\Q@all\E"/) for 2 .. 12;
+    check_reply("chunks that end at byte $_", post_chunked($new, unpack "(a$_)*", $body), 200,
+        like => qr/"name":"\Q@all\E"/) for 2 .. 12;
     my $long = "\xf0\x9f\x98\x80" x 300;
     check_reply('a name of 300 characters is cut at a character', post($new, "{\"name\":\"$long\"}"), 200,
         like => qr/"name":"(?:\xf0\x9f\x98\x80){255}"/);
@@ -523,7 +536,8 @@ subtest 'fields that are nobody\'s' => sub {
     is $made->{slug}, 'own', 'the slug is made here';
     isnt $made->{id}, 777777, 'and the id';
     unlike $got->{body}, qr/evil|__proto__|constructor|1999/, 'nothing comes back';
-    is psql($db, "SELECT t.name FROM exedra.tenant t JOIN exedra.workspace w ON w.tenant_id = t.id WHERE w.id = $made->{id}"), 'acme',
+    is psql($db, "SELECT t.name FROM exedra.tenant t JOIN exedra.workspace w ON w.tenant_id = t.id WHERE w.id = $made->{id}"),
+        'acme',
         'the tenant is the key\'s';
     $got = post("/v1/workspace/own/update", '{"id":1,"slug":"evil","tenant_id":2,"createdAt":"1999-01-01T00:00:00Z","vectorTag":"evil"}');
     check_reply('nor does an update take them', $got, 200, like => qr/No valid fields/);
@@ -533,7 +547,8 @@ subtest 'fields that are nobody\'s' => sub {
 # ---- what it costs ----
 
 subtest 'costs' => sub {
-    my $pairs = sub { my ($one, $other, $n) = @_; map { my $bits = $_; join '', map { $bits >> $_ & 1 ? $one : $other } 0 .. 16 } 0 .. $n - 1 };
+    my $pairs = sub { my ($one, $other, $n) = @_; map { my $bits = $_; join '', map { $bits >> $_ & 1 ? $one
+        : $other } 0 .. 16 } 0 .. $n - 1 };
     for (
         # name, body, statuses, processor seconds
         ['100,000 levels of objects',         '{"a":' x 100_000 . '1' . '}' x 100_000,                            400, 0.1],
@@ -543,8 +558,10 @@ subtest 'costs' => sub {
         ['7 MiB of spaces, then {}',          ' ' x (7 * $MiB) . '{}',                                            400, 0.2],
         ['7 MiB of spaces inside',            '{' . "\n" x (7 * $MiB) . '}',                                      400, 0.2],
         ['10,001 keys',                       '{"x":{' . join(',', map { "\"$_\":1" } 1 .. 10_001) . '}}',       '400/413', 1],
-        ['100,000 keys that collide (x 31)',  '{' . join(',', map { "\"$_\":1" } $pairs->('Aa', 'BB', 100_000)) . '}', '400/413', 1],
-        ['100,000 keys that collide (x 33)',  '{' . join(',', map { "\"$_\":1" } $pairs->('Ab', 'BA', 100_000)) . '}', '400/413', 1],
+        ['100,000 keys that collide (x 31)',  '{' . join(',', map { "\"$_\":1" } $pairs->('Aa', 'BB', 100_000)) . '}',
+            '400/413', 1],
+        ['100,000 keys that collide (x 33)',  '{' . join(',', map { "\"$_\":1" } $pairs->('Ab', 'BA', 100_000)) . '}',
+            '400/413', 1],
         ['9,000 keys that collide',           '{' . join(',', map { "\"$_\":1" } $pairs->('Ab', 'BA', 9000)) . '}',    400, 0.5],
         ['9,000 long keys with one beginning', '{' . join(',', map { '"' . 'k' x 800 . "$_\":1" } 1 .. 9000) . '}',     400, 0.5],
         ['a string of 7 MiB of escapes',      '{"x":"' . '\n' x (7 * $MiB / 2) . '"}',                            400, 0.3],

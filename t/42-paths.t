@@ -163,7 +163,8 @@ subtest 'targets' => sub {
             next if $target !~ m{^/(?:api|v1)} || refused_by_nginx(http($nginx, GET => $target));
             my $under = http($team, GET => "/team$target", key => $key);
             is "$under->{status} $under->{body}", "$got->{status} $got->{body}", "… the same under a prefix";
-            is http($team, GET => $target, key => $key)->{status}, 404, '… and nothing without it' if $target !~ m{\.\.|%2e|//|%00|%$}i && length $target < 5000;
+            is http($team, GET => $target, key => $key)->{status}, 404,
+                '… and nothing without it' if $target !~ m{\.\.|%2e|//|%00|%$}i && length $target < 5000;
         }
     };
     $house->calm('targets');
@@ -192,7 +193,8 @@ subtest 'methods' => sub {
             for my $method (qw(GET POST PUT PATCH DELETE PROPFIND MKCOL PURGE get Post X), 'A' x 1000) {
                 next if grep { $_ eq $method } @{ $takes{$target} };
                 my $label = substr $method, 0, 20;
-                my $got = http($nginx, $method => $target, key => $key, $method eq 'GET' ? () : (body => '{"name":"evil","message":"evil"}'));
+                my $got = http($nginx, $method => $target, key => $key, $method eq 'GET' ? ()
+                    : (body => '{"name":"evil","message":"evil"}'));
                 # what is literal for one method may be a name that nothing has for another
                 my $named = $target =~ m{/(?:new|raw-text)$} && $method =~ /^(?:GET|DELETE)$/;
                 check_reply("$label $target", $got, $named ? '200/400/404/405' : '400/405/front', text => $named);
@@ -200,7 +202,8 @@ subtest 'methods' => sub {
             }
         }
         check_reply('OPTIONS *', (replies_in(raw($nginx, "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")))[0], '200/204/400/front');
-        check_reply('GET *', (replies_in(raw($nginx, "GET * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")))[0], '400/front');
+        check_reply('GET *', (replies_in(raw($nginx, "GET * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")))[0],
+            '400/front');
     };
     $house->calm('methods');
 };
@@ -219,12 +222,15 @@ subtest 'OPTIONS and HEAD' => sub {
             'https://good.test', '… but for the one that is';
         next if $method ne 'GET';
         my ($full, $head) = map { http($nginx, $_ => $target, key => $key) } qw(GET HEAD);
-        is_deeply [$head->{status}, $head->{headers}{'content-length'}, $head->{body}], [200, length $full->{body}, ''], "HEAD $target";
+        is_deeply [$head->{status}, $head->{headers}{'content-length'}, $head->{body}],
+        [200, length $full->{body}, ''], "HEAD $target";
         is http($nginx, HEAD => $target)->{status}, $route->{role} eq 'anyone' ? 200 : $route->{shut}, '… and without a key';
     }
-    for my $origin ('https://good.test.evil.test', 'https://good.testx', 'http://good.test', 'https://GOOD.test', 'null', '*', 'good.test',
+    for my $origin ('https://good.test.evil.test', 'https://good.testx', 'http://good.test', 'https://GOOD.test', 'null', '*',
+        'good.test',
         'https://good.test ', 'https://good.test https://evil.test', '') {
-        ok !exists http($narrow, GET => '/v1/auth', key => $key, headers => { Origin => $origin })->{headers}{'access-control-allow-origin'},
+        ok !exists http($narrow, GET => '/v1/auth', key => $key,
+            headers => { Origin => $origin })->{headers}{'access-control-allow-origin'},
             "the origin '$origin' is none of the list";
     }
     ok $narrow->stop, 'ends well';
@@ -234,11 +240,13 @@ subtest 'bodies where none belongs' => sub {
     for my $route (grep { $_->{method} eq 'GET' } @routes) {
         for (['{}', 'a body'], ['x' x 60_000, 'a long body'], ['x' x 1_000_000, 'a very long body']) {
             my ($body, $name) = @$_;
-            check_reply("GET $route->{target} with $name", http($nginx, GET => $route->{target}, key => $key, body => $body), '200/400/413');
+            check_reply("GET $route->{target} with $name", http($nginx, GET => $route->{target}, key => $key,
+                body => $body), '200/400/413');
         }
     }
     workspace($exedra, $key, 'Gone');
-    check_reply('DELETE with a body', http($nginx, DELETE => '/v1/workspace/gone', key => $key, json => { slug => 'hall' }), '200/400', text => 1);
+    check_reply('DELETE with a body', http($nginx, DELETE => '/v1/workspace/gone', key => $key,
+        json => { slug => 'hall' }), '200/400', text => 1);
     like http($nginx, GET => '/v1/workspace/hall', key => $key)->{body}, qr/"slug":"hall"/, 'and it names nothing';
     $house->calm('bodies');
 };
@@ -287,18 +295,21 @@ subtest 'which variable decides' => sub {
         ['64 KiB of REQUEST_URI',                   { REQUEST_URI => '/v1/workspace/' . 'x' x 65_536 }, 200, qr/\[\]/],
         ['1 MiB of REQUEST_URI',                    { REQUEST_URI => '/v1/' . 'x/' x 524_288 }, '404/414'],
         ['1 MiB of escapes',                        { REQUEST_URI => '/v1/workspace/' . '%41' x 350_000 }, '200/414'],
-        ['100,000 query parameters',                { REQUEST_URI => '/v1/workspace/hall/chats?' . join('&', map { "p$_=$_" } 1 .. 100_000) }, '200/400/404/414'],
+        ['100,000 query parameters',                { REQUEST_URI => '/v1/workspace/hall/chats?'
+            . join('&', map { "p$_=$_" } 1 .. 100_000) }, '200/400/404/414'],
         ['a variable twice',                        [REQUEST_URI => '/v1/auth', REQUEST_URI => '/v1/documents'], '200/403'],
         ['no variables but the key',                [HTTP_AUTHORIZATION => "Bearer $member"], '400/404/405'],
         ['no variables',                            [], '400/404/405'],
-        ['empty names',                             ['' => 'x', '=' => 'y', REQUEST_METHOD => 'GET', REQUEST_URI => '/v1/auth', HTTP_AUTHORIZATION => "Bearer $member"], '200/400'],
+        ['empty names',                             ['' => 'x',
+            '=' => 'y', REQUEST_METHOD => 'GET', REQUEST_URI => '/v1/auth', HTTP_AUTHORIZATION => "Bearer $member"], '200/400'],
         ['10,000 variables',                        [(map { ("X$_" => 'x' x 20) } 1 .. 10_000), REQUEST_METHOD => 'GET', REQUEST_URI => '/v1/auth',
             HTTP_AUTHORIZATION => "Bearer $member"], 200],
     ) {
         my ($name, $variables, $status, $like) = @$_;
         my $params = ref $variables eq 'ARRAY' ? $variables
             : cgi_variables(GET => '/nowhere', headers => { Authorization => "Bearer $member" }, params => $variables);
-        $params = [%{ cgi_variables(GET => '/nowhere', headers => { Authorization => "Bearer $member" }, params => { REQUEST_URI => undef }) }, @$variables]
+        $params = [%{ cgi_variables(GET => '/nowhere', headers => { Authorization => "Bearer $member" },
+            params => { REQUEST_URI => undef }) }, @$variables]
             if $name eq 'a variable twice';
         my $got = Exedra::Http::with_json(fcgi($exedra->{socket}, params => $params));
         check_reply($name, $got, $status, $like ? (like => $like) : (), text => $name eq '100,000 query parameters');

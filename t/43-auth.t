@@ -131,14 +131,16 @@ subtest 'other headers' => sub {
         is http($nginx, GET => '/v1/documents', headers => { $name => $key, Authorization => "Bearer $mia->{key}" })->{status}, 403,
             '… nor raise a low one';
     }
-    for my $name ('X-Auth-Token', 'X-Access-Token', 'Proxy-Authorization', 'Authentication', 'X-Authorization', 'Cookie', 'X-Forwarded-Authorization') {
+    for my $name ('X-Auth-Token', 'X-Access-Token', 'Proxy-Authorization', 'Authentication', 'X-Authorization', 'Cookie',
+        'X-Forwarded-Authorization') {
         is status({ $name => $key }), 403, "$name is none";
         is status({ $name => "Bearer $key" }), 403, '… with a scheme neither';
     }
     for my $query ("?key=$key", "?api_key=$key", "?token=$key", "?access_token=$key", "?Authorization=Bearer%20$key") {
         is http($nginx, GET => "/v1/auth$query")->{status}, 403, 'a query is none: ' . $query =~ s/=.*//r;
     }
-    is http($nginx, POST => '/v1/workspace/new', json => { name => 'x', key => $key, token => $key, Authorization => "Bearer $key" })->{status},
+    is http($nginx, POST => '/v1/workspace/new', json => { name => 'x',
+        key => $key, token => $key, Authorization => "Bearer $key" })->{status},
         403, 'nor a body';
     for (['first', $key, $wrong], ['second', $wrong, $key]) {
         my ($name, @two) = @$_;
@@ -148,7 +150,8 @@ subtest 'other headers' => sub {
     }
     my $got = ask_fcgi($exedra, GET => '/v1/auth', params => { REMOTE_USER => 'admin', AUTH_TYPE => 'Basic', EXEDRA_USER => 'admin' });
     check_reply('REMOTE_USER is no key', $got, 403, like => $NO);
-    check_reply('nor is a variable without HTTP_', ask_fcgi($exedra, GET => '/v1/auth', params => { AUTHORIZATION => "Bearer $key" }), 403);
+    check_reply('nor is a variable without HTTP_', ask_fcgi($exedra, GET => '/v1/auth',
+        params => { AUTHORIZATION => "Bearer $key" }), 403);
     $house->calm('other headers');
 };
 
@@ -207,7 +210,8 @@ subtest 'an open stream of a key that is shut' => sub {
     my $slow = start_exedra(db => $db, settings => { 'llm.url' => $model->{url}, 'llm.model' => 'slow' });
     for my $what (qw(suspended deleted)) {
         my $brief = new_key($acme);
-        my $stream = http_stream($slow, POST => '/v1/workspace/hall/stream-chat', key => $brief, json => { message => "Slowly, $what" });
+        my $stream = http_stream($slow, POST => '/v1/workspace/hall/stream-chat', key => $brief,
+            json => { message => "Slowly, $what" });
         is $stream->{status}, 200, "a stream, then its key is $what";
         ok $stream->next(5), '… runs';
         exedractl($db, 'key', $what eq 'deleted' ? 'delete' : 'suspend', 'acme', key_id($brief));
@@ -232,7 +236,8 @@ subtest 'low roles' => sub {
                 my $got = http($nginx, $route->{method} => $route->{target}, key => $account{$role}{key},
                     $route->{method} eq 'GET' ? () : (json => { name => 'evil', message => 'evil' }));
                 check_reply("$route->{method} $route->{target} as $role", $got, 403, like => qr/role/);
-                check_reply('… before its body is looked at', http($nginx, $route->{method} => $route->{target}, key => $account{$role}{key},
+                check_reply('… before its body is looked at', http($nginx, $route->{method} => $route->{target},
+                    key => $account{$role}{key},
                     body => '{broken'), 403, like => qr/role/) if $route->{method} ne 'GET';
             }
         }
@@ -241,22 +246,27 @@ subtest 'low roles' => sub {
                 headers => { 'X-Role' => 'admin', Role => 'admin' }), 200);
         }
     };
-    is http($nginx, GET => '/v1/workspaces', key => $account{default}{key})->{body}, '{"workspaces":[]}', 'a member sees no workspace unasked';
+    is http($nginx, GET => '/v1/workspaces', key => $account{default}{key})->{body}, '{"workspaces":[]}',
+        'a member sees no workspace unasked';
     my $foreign = http($nginx, GET => '/v1/workspace/hall', key => $account{default}{key});
-    is $foreign->{body}, http($nginx, GET => '/v1/workspace/none', key => $account{default}{key})->{body}, 'one he is not in looks like none';
-    is http($nginx, POST => '/v1/workspace/hall/chat', key => $account{default}{key}, json => { message => 'x' })->{status}, 400, 'and takes no question';
+    is $foreign->{body}, http($nginx, GET => '/v1/workspace/none',
+        key => $account{default}{key})->{body}, 'one he is not in looks like none';
+    is http($nginx, POST => '/v1/workspace/hall/chat', key => $account{default}{key},
+        json => { message => 'x' })->{status}, 400, 'and takes no question';
     $house->calm('roles');
 };
 
 subtest 'the tenant that the web server names' => sub {
     for (
         # EXEDRA_TENANT, status
-        [acme => 200], ['' => 200], [undef, 200], [beta => 403], [Acme => 403], ['acme ' => 403], ['none' => 403], ["acme'--" => 403],
+        [acme => 200], ['' => 200], [undef, 200], [beta => 403], [Acme => 403], ['acme ' => 403], ['none' => 403],
+        ["acme'--" => 403],
         ['%' => 403], ['x' x 70_000 => 403], ["\xff" => '403/422'],
     ) {
         my ($tenant, $status) = @$_;
         my $name = defined $tenant ? length $tenant > 40 ? 'a long one' : "'$tenant'" =~ s/[^ -~]/?/gr : 'none';
-        my $got = ask_fcgi($exedra, GET => '/v1/workspaces', headers => { Authorization => "Bearer $key" }, params => { EXEDRA_TENANT => $tenant });
+        my $got = ask_fcgi($exedra, GET => '/v1/workspaces', headers => { Authorization => "Bearer $key" },
+            params => { EXEDRA_TENANT => $tenant });
         check_reply($name, $got, $status);
         unlike $got->{body}, qr/hall/, '… shows nothing' if $status ne '200';
     }
@@ -272,9 +282,11 @@ subtest 'many keys' => sub {
     flood($socket, n => 2000, clients => 4, request => sub { request_bytes(GET => '/v1/auth', key => "sk-exd-before-$_[0]") });
     my $before = $exedra->pss_total_kb;
     my $n = asan() ? 4000 : 20_000;
-    my $got = flood($socket, n => $n, clients => 4, request => sub { request_bytes(GET => '/v1/auth', key => 'sk-exd-' . sha256_hex($_[0])) });
+    my $got = flood($socket, n => $n, clients => 4, request => sub { request_bytes(GET => '/v1/auth', key => 'sk-exd-'
+        . sha256_hex($_[0])) });
     is_deeply $got, { 403 => $n }, "$n different keys are refused";
-    cmp_ok $exedra->pss_total_kb - $before, '<', allow_for(8 * 1024), 'and not remembered: ' . ($exedra->pss_total_kb - $before) . ' kB';
+    cmp_ok $exedra->pss_total_kb - $before, '<', allow_for(8 * 1024), 'and not remembered: '
+        . ($exedra->pss_total_kb - $before) . ' kB';
     is status($key), 200, 'the good one opens';
     $house->calm('many keys');
 };
@@ -326,7 +338,8 @@ subtest 'the database goes and comes' => sub {
     $super->($cut);
     is_deeply [map { status($key) } 1 .. 20], [(200) x 20], 'connections that were cut are made again';
     $super->($cut);
-    is http($nginx, POST => '/v1/workspace/new', key => $key, json => { name => "After $_" })->{status}, 200, 'a change too' for 1 .. 4;
+    is http($nginx, POST => '/v1/workspace/new', key => $key,
+        json => { name => "After $_" })->{status}, 200, 'a change too' for 1 .. 4;
 
     $super->("ALTER DATABASE $db->{name} ALLOW_CONNECTIONS false");
     $super->($cut);
@@ -347,8 +360,10 @@ subtest 'the database goes and comes' => sub {
         POSIX::_exit(0);
     }
     wait_for { psql($db, "SELECT count(*) FROM pg_locks WHERE relation = 'exedra.credential'::regclass AND mode = 'AccessExclusiveLock'") } 5, 'the lock';
-    my @waiting = map { my $c = fcgi_open($exedra->{socket}); $c->send(request_bytes(GET => '/v1/auth', key => $key, keep => 0)); $c } 1 .. 8;
-    push @waiting, map { my $c = fcgi_open($exedra->{socket}); $c->send(request_bytes(POST => '/v1/workspace/hall/update', key => $key, keep => 0,
+    my @waiting = map { my $c = fcgi_open($exedra->{socket}); $c->send(request_bytes(GET => '/v1/auth',
+        key => $key, keep => 0)); $c } 1 .. 8;
+    push @waiting, map { my $c = fcgi_open($exedra->{socket});
+        $c->send(request_bytes(POST => '/v1/workspace/hall/update', key => $key, keep => 0,
         json => { openAiHistory => 7 })); $c } 1 .. 4;
     sleep 0.3;
     $super->("$cut AND application_name = 'exedra'");
@@ -366,7 +381,8 @@ subtest 'a database that does not answer' => sub {
     my $lost = start_exedra(settings => { 'db.url' => 'host=127.0.0.1 sslmode=disable dbname=x user=x connect_timeout=2 port=' . $deaf->sockport,
         'db.timeout' => 2, 'db.pool' => 2 });
     my $began = time;
-    my @waiting = map { my $c = fcgi_open($lost->{socket}); $c->send(request_bytes(GET => "/v1/auth", key => $key, keep => 0)); $c } 1 .. 5;
+    my @waiting = map { my $c = fcgi_open($lost->{socket}); $c->send(request_bytes(GET => "/v1/auth",
+        key => $key, keep => 0)); $c } 1 .. 5;
     my $live = http($lost, GET => '/livez');
     check_reply('/livez answers meanwhile', $live, 200);
     cmp_ok $live->{seconds}, '<', allow_for(0.5), 'at once';

@@ -25,7 +25,8 @@ sub params_of {
 my $get = params_of(GET => '/v1/auth');
 my $post = params_of(POST => '/v1/workspace/hall/update', params => { CONTENT_LENGTH => 2 });
 sub params { return record(FCGI_PARAMS, $_[1] // 1, $_[0]) . record(FCGI_PARAMS, $_[1] // 1, '') }
-sub stdin  { return (defined $_[0] && length $_[0] ? record(FCGI_STDIN, $_[1] // 1, $_[0]) : '') . record(FCGI_STDIN, $_[1] // 1, '') }
+sub stdin  { return (defined $_[0] && length $_[0] ? record(FCGI_STDIN, $_[1] // 1, $_[0]) : '')
+    . record(FCGI_STDIN, $_[1] // 1, '') }
 sub whole  { return begin_record(1) . params($get) . stdin() }
 
 # A length as four bytes.
@@ -61,9 +62,12 @@ my @frames = (
     ['with padding of 255',                begin_record(1) . record(FCGI_PARAMS, 1, $get, padding => 'p' x 255)
         . record(FCGI_PARAMS, 1, '', padding => 'p' x 255) . record(FCGI_STDIN, 1, '', padding => 'p' x 255), '200/400'],
     # legal, but libfcgi loses what follows; no web server pads these eight bytes
-    ['with padding of the beginning',      record(1, 1, pack('nCx5', 1, 0), padding => 'p' x 8) . params($get) . stdin(), '200/405/closed'],
-    ['parameters a byte a record',         begin_record(1) . join('', map { record(FCGI_PARAMS, 1, $_) } split //, $get) . record(FCGI_PARAMS, 1, '') . stdin(), 200],
-    ['a body a byte a record',             begin_record(1) . params($post) . join('', map { record(FCGI_STDIN, 1, $_) } split //, '{}') . stdin(), 200],
+    ['with padding of the beginning',      record(1, 1, pack('nCx5', 1, 0), padding => 'p' x 8) . params($get)
+        . stdin(), '200/405/closed'],
+    ['parameters a byte a record',         begin_record(1) . join('', map { record(FCGI_PARAMS, 1, $_) } split //, $get)
+        . record(FCGI_PARAMS, 1, '') . stdin(), 200],
+    ['a body a byte a record',             begin_record(1) . params($post)
+        . join('', map { record(FCGI_STDIN, 1, $_) } split //, '{}') . stdin(), 200],
     ['the id 65535',                       begin_record(65535) . params($get, 65535) . stdin('', 65535), 200],
     ['one flag that nobody knows',         begin_record(1, 1, 0xfe) . params($get) . stdin(), '200/closed'],
     # silence
@@ -77,20 +81,28 @@ my @frames = (
     ['half a body',                        begin_record(1) . params($post) . record(FCGI_STDIN, 1, '{'), '400/closed'],
     ['a body without an end',              begin_record(1) . params($post) . record(FCGI_STDIN, 1, '{}'), '200/400/closed'],
     ['a GET whose body has no end',        begin_record(1) . params($get), '400/closed'],
-    ['padding that does not come',         begin_record(1) . record(FCGI_PARAMS, 1, $get, claimed_padding => 255), '400/405/closed'],
+    ['padding that does not come',         begin_record(1)
+        . record(FCGI_PARAMS, 1, $get, claimed_padding => 255), '400/405/closed'],
     # lying lengths
-    ['a name of 2 GiB',                    begin_record(1) . params(four(0x7fffffff) . "\1" . 'x' x 10) . stdin(), '400/404/405/closed'],
-    ['a value of 2 GiB',                   begin_record(1) . params("\1" . four(0x7fffffff) . 'x' x 10) . stdin(), '400/404/405/closed'],
-    ['both of 2 GiB',                      begin_record(1) . params(four(0x7fffffff) . four(0x7fffffff) . 'x' x 10) . stdin(), '400/404/405/closed'],
-    ['lengths that wrap',                  begin_record(1) . params(four(0x7fffffff) . four(0x7ffffffe) . 'x' x 10) . stdin(), '400/404/405/closed'],
-    ['a name of 1 GiB',                    begin_record(1) . params(four(0x3fffffff) . "\0" . 'x' x 10) . stdin(), '400/404/405/closed'],
+    ['a name of 2 GiB',                    begin_record(1) . params(four(0x7fffffff) . "\1" . 'x' x 10)
+        . stdin(), '400/404/405/closed'],
+    ['a value of 2 GiB',                   begin_record(1) . params("\1" . four(0x7fffffff) . 'x' x 10)
+        . stdin(), '400/404/405/closed'],
+    ['both of 2 GiB',                      begin_record(1) . params(four(0x7fffffff) . four(0x7fffffff) . 'x' x 10)
+        . stdin(), '400/404/405/closed'],
+    ['lengths that wrap',                  begin_record(1) . params(four(0x7fffffff) . four(0x7ffffffe) . 'x' x 10)
+        . stdin(), '400/404/405/closed'],
+    ['a name of 1 GiB',                    begin_record(1) . params(four(0x3fffffff) . "\0" . 'x' x 10)
+        . stdin(), '400/404/405/closed'],
     ['a name longer than its record',      begin_record(1) . params("\x7f\1" . 'x' x 10) . stdin(), '400/404/405/closed'],
     ['half a length',                      begin_record(1) . params($get . "\x80\0") . stdin(), '200/400/404/405/closed'],
     ['a length and no more',               begin_record(1) . params($get . "\5") . stdin(), '200/400/404/405/closed'],
     ['empty names and values',             begin_record(1) . params($get . "\0\0" x 1000) . stdin(), '200/400'],
     ['content of 65535 and 10 bytes',      begin_record(1) . record(FCGI_PARAMS, 1, 'x' x 10, length => 65535), 'closed'],
-    ['a record shorter than it says',      begin_record(1) . record(FCGI_PARAMS, 1, $get, length => length($get) - 7) . params('') . stdin(), '400/404/405/closed'],
-    ['a record longer than it says',       begin_record(1) . record(FCGI_PARAMS, 1, $get, length => length($get) + 8) . params('') . stdin(), '400/404/405/200/closed'],
+    ['a record shorter than it says',      begin_record(1) . record(FCGI_PARAMS, 1, $get, length => length($get) - 7)
+        . params('') . stdin(), '400/404/405/closed'],
+    ['a record longer than it says',       begin_record(1) . record(FCGI_PARAMS, 1, $get, length => length($get) + 8)
+        . params('') . stdin(), '400/404/405/200/closed'],
     ['a beginning of 0 bytes',             record(1, 1, '') . params($get) . stdin(), '200/closed'],
     ['a beginning of 3 bytes',             record(1, 1, "\0\1\0") . params($get) . stdin(), '200/closed'],
     ['a beginning of 100 bytes',           record(1, 1, pack('nCx5', 1, 0) . 'x' x 92) . params($get) . stdin(), '200/closed'],
@@ -98,20 +110,25 @@ my @frames = (
     # versions and types
     ['version 2',                          record(1, 1, pack('nCx5', 1, 0), version => 2) . params($get) . stdin(), 'closed'],
     ['version 0',                          record(1, 1, pack('nCx5', 1, 0), version => 0) . params($get) . stdin(), 'closed'],
-    ['version 2 in the middle',            begin_record(1) . record(FCGI_PARAMS, 1, $get, version => 2) . params('') . stdin(), 'closed/400/404/405'],
-    ['version 255 of the body',            begin_record(1) . params($post) . record(FCGI_STDIN, 1, '{}', version => 255) . stdin(), 'closed/400'],
+    ['version 2 in the middle',            begin_record(1) . record(FCGI_PARAMS, 1, $get, version => 2) . params('')
+        . stdin(), 'closed/400/404/405'],
+    ['version 255 of the body',            begin_record(1) . params($post) . record(FCGI_STDIN, 1, '{}', version => 255)
+        . stdin(), 'closed/400'],
     ['type 99',                            begin_record(1) . record(99, 1, 'x') . params($get) . stdin(), '200/405/closed'],
     ['type 0',                             begin_record(1) . record(0, 1, 'x') . params($get) . stdin(), '200/405/closed'],
     ['type 99 first',                      record(99, 1, 'x') . whole(), '200/closed'],
     ['type 99 of the connection',          record(99, 0, 'x') . whole(), '200/closed'],
     ['1,000 of them',                      record(99, 0, 'x') x 1000 . whole(), '200/closed'],
-    ['our own output',                     begin_record(1) . params($post) . record(FCGI_STDOUT, 1, "Status: 200\r\n\r\nx") . stdin('{}'), '200/400/closed'],
-    ['our own end',                        begin_record(1) . params($post) . record(FCGI_END_RECORD, 1, "\0" x 8) . stdin('{}'), '200/400/closed'],
+    ['our own output',                     begin_record(1) . params($post) . record(FCGI_STDOUT, 1, "Status: 200\r\n\r\nx")
+        . stdin('{}'), '200/400/closed'],
+    ['our own end',                        begin_record(1) . params($post) . record(FCGI_END_RECORD, 1, "\0" x 8)
+        . stdin('{}'), '200/400/closed'],
     ['data of a filter',                   begin_record(1) . params($get) . stdin() . record(FCGI_DATA, 1, 'x'), '200/closed'],
     ['parameters in front of all',         params($get) . whole(), '200/closed'],
     ['a body in front of all',             stdin('x') . whole(), '200/closed'],
     ['parameters behind the body',         begin_record(1) . params($post) . stdin('{}') . params($get), '200/closed'],
-    ['a body among the parameters',        begin_record(1) . record(FCGI_PARAMS, 1, substr $post, 0, 60) . record(FCGI_STDIN, 1, '{}') . params(substr $post, 60) . stdin(), '200/400/404/405/closed'],
+    ['a body among the parameters',        begin_record(1) . record(FCGI_PARAMS, 1, substr $post, 0, 60)
+        . record(FCGI_STDIN, 1, '{}') . params(substr $post, 60) . stdin(), '200/400/404/405/closed'],
     # ids and roles
     ['the id 0',                           begin_record(0) . params($get, 0) . stdin('', 0), '200/closed'],
     ['parameters of another',              begin_record(1) . params($get, 2) . params($get) . stdin(), '200/405/closed'],
@@ -120,13 +137,16 @@ my @frames = (
     ['a beginning twice',                  begin_record(1) . begin_record(1) . params($get) . stdin(), '200/closed'],
     ['two beginnings',                     begin_record(1) . begin_record(2) . params($get) . stdin(), '200/closed'],
     ['a second beginning behind it',       begin_record(1) . params($post) . begin_record(2) . stdin('{}'), '200/400/closed'],
-    (map { ["the role $_->[1]", begin_record(1, $_->[0]) . params($get) . stdin(), '200/400/404/405/closed'] } [0, 0], [2, 'of an authorizer'], [3, 'of a filter'], [99, 99], [65535, 65535]),
+    (map { ["the role $_->[1]", begin_record(1, $_->[0]) . params($get) . stdin(), '200/400/404/405/closed'] } [0, 0],
+    [2, 'of an authorizer'], [3, 'of a filter'], [99, 99], [65535, 65535]),
     # aborts
     ['an abort and no more',               record(FCGI_ABORT, 1, ''), 'closed'],
     ['an abort first',                     begin_record(1) . record(FCGI_ABORT, 1, ''), 'closed/any'],
-    ['an abort among parameters',          begin_record(1) . record(FCGI_PARAMS, 1, substr $get, 0, 50) . record(FCGI_ABORT, 1, ''), 'closed/any'],
+    ['an abort among parameters',          begin_record(1) . record(FCGI_PARAMS, 1, substr $get, 0, 50)
+        . record(FCGI_ABORT, 1, ''), 'closed/any'],
     ['an abort before the body',           begin_record(1) . params($post) . record(FCGI_ABORT, 1, ''), 'closed/any'],
-    ['an abort in the body',               begin_record(1) . params($post) . record(FCGI_STDIN, 1, '{') . record(FCGI_ABORT, 1, ''), 'closed/any'],
+    ['an abort in the body',               begin_record(1) . params($post) . record(FCGI_STDIN, 1, '{')
+        . record(FCGI_ABORT, 1, ''), 'closed/any'],
     ['an abort behind the body',           begin_record(1) . params($post) . stdin('{}') . record(FCGI_ABORT, 1, ''), '200/closed'],
     ['an abort of another',                begin_record(1) . record(FCGI_ABORT, 7, '') . params($get) . stdin(), '200/405/closed'],
     ['an abort with content',              begin_record(1) . params($get) . record(FCGI_ABORT, 1, 'x' x 1000), 'closed/any'],
@@ -207,7 +227,8 @@ subtest 'cut off in the middle' => sub {
     sleep 0.2;
     for (@sent) {
         my ($name, $slug) = @$_;
-        is scalar @{ http($exedra, GET => "/v1/workspace/$slug", key => $key)->{json}{workspace} }, 1, "DELETE, $name: nothing is deleted";
+        is scalar @{ http($exedra, GET => "/v1/workspace/$slug",
+            key => $key)->{json}{workspace} }, 1, "DELETE, $name: nothing is deleted";
     }
     $house->calm('cut requests');
 };
@@ -229,9 +250,11 @@ subtest 'a pool of its own for the worst' => sub {
         my $reply = reply_of($got->{records}) or return 1;
         return $reply->{status} =~ /^(?:[24]\d\d|503)$/ || fail "$name: $reply->{status} $reply->{body}";
     };
-    for ([0x40000000, 0x40000000], [0x7ffffffd, 1], [0x7ffffffe, 0x7ffffffe], [1, 0x7ffffffd], [0x7fffffff, 0x7fffffff], [0x7ffffffe, 0]) {
+    for ([0x40000000, 0x40000000], [0x7ffffffd, 1], [0x7ffffffe, 0x7ffffffe], [1, 0x7ffffffd], [0x7fffffff, 0x7fffffff],
+    [0x7ffffffe, 0]) {
         my ($name, $value) = @$_;
-        ok $send->('lengths', begin_record(1) . params(four($name) . four($value) . 'x' x 20) . stdin()), sprintf 'lengths %x and %x', $name, $value;
+        ok $send->('lengths', begin_record(1) . params(four($name) . four($value) . 'x' x 20)
+            . stdin()), sprintf 'lengths %x and %x', $name, $value;
         wait_for { my @pids = $pool->worker_pids; @pids == 2 } 10, 'workers to be replaced';
     }
     # management records
@@ -323,7 +346,8 @@ subtest 'kept connections' => sub {
     # what is left of a body that nobody wants must not become the next request
     my $smuggled = begin_record(1, 1, 1) . params(params_of(DELETE => '/v1/workspace/hall')) . stdin();
     for (
-        ['of a wrong key',   pairs(cgi_variables(POST => '/v1/workspace/new', headers => { Authorization => 'Bearer wrong' }, params => { CONTENT_LENGTH => 200_000 })), 403],
+        ['of a wrong key',   pairs(cgi_variables(POST => '/v1/workspace/new',
+            headers => { Authorization => 'Bearer wrong' }, params => { CONTENT_LENGTH => 200_000 })), 403],
         ['without a key',    pairs(cgi_variables(POST => '/v1/workspace/new', params => { CONTENT_LENGTH => 200_000 })), 403],
         ['of a wrong path',  params_of(POST => '/v1/none', params => { CONTENT_LENGTH => 200_000 }), 404],
         ['that is too long', params_of(POST => '/v1/workspace/new', params => { CONTENT_LENGTH => 9 << 20 }), 413],
@@ -380,7 +404,8 @@ subtest 'slow peers' => sub {
     $connection->close;
 
     # a reply of 7 MiB
-    my $made = http($exedra, POST => '/v1/workspace/new', key => $key, json => { name => 'Large', openAiPrompt => 'p' x (7 << 20) });
+    my $made = http($exedra, POST => '/v1/workspace/new', key => $key,
+        json => { name => 'Large', openAiPrompt => 'p' x (7 << 20) });
     is $made->{status}, 200, 'a large workspace';
     my $large = begin_record(1) . params(params_of(GET => '/v1/workspace/large')) . stdin();
     $connection = fcgi_open($socket);
@@ -434,8 +459,9 @@ subtest 'aborted streams' => sub {
         }
         exit 0;
     });
-    my $slow = start_exedra(db => $db, settings => { processes => 1, threads => 128, 'body.timeout' => 20, 'llm.url' => $model->{url}, 'llm.model' => 'm' });
-    my $n = 0;
+    my $slow = start_exedra(db => $db, settings => { processes => 1, threads => 128, 'body.timeout' => 20,
+        'llm.url' => $model->{url}, 'llm.model' => 'm' });
+    my ($n, @left) = (0);
     for my $kind (qw(talks silent mute)) {
         for (
             # how it goes away; with the request, or later
@@ -451,27 +477,30 @@ subtest 'aborted streams' => sub {
                 my $what = 'case-' . ++$n . "-$kind";
                 my $body = json_text({ message => $what, sessionId => $what });
                 my $connection = fcgi_open($slow->{socket});
-                $connection->send(begin_record(1) . params(params_of(POST => '/v1/workspace/hall/' . ($streamed ? 'stream-chat' : 'chat'),
+                $connection->send(begin_record(1) . params(params_of(POST => '/v1/workspace/hall/'
+                    . ($streamed ? 'stream-chat' : 'chat'),
                     params => { CONTENT_LENGTH => length $body })) . stdin($body) . ($behind // ''));
                 wait_for { grep { $_->{body} =~ /$what\b/ } $model->requests } 20, 'the model to be asked' if !$behind;
                 $connection->next_record(5) if $streamed && !$behind && $kind ne 'mute';
                 $leave->($connection) if $leave;
-                push @{ $house->{left} }, [$what, time, "$how from " . ($streamed ? 'a stream' : 'a whole reply') . ", the model $kind", $connection];
+                push @left, [$what, time, "$how from " . ($streamed ? 'a stream' : 'a whole reply')
+                    . ", the model $kind", $connection];
             }
         }
     }
-    for (@{ $house->{left} }) {
-        my ($what, $left, $name) = @$_;
+    for (@left) {
+        my ($what, undef, $name) = @$_;
         my $noticed = eval { wait_for { -e $gone && slurp($gone) =~ /^$what$/m } 2.5, 'it' };
         ok $noticed, "who $name: the model is let go" or next;
         my $state = '';
         eval { wait_for { ($state = psql($db, "SELECT state FROM exedra.chat WHERE prompt = '$what'")) ne 'open' } 2.5, 'the row' };
-        is $state, 'stopped', '… and the chat is stopped' or diag psql($db, "SELECT state, reason, answer FROM exedra.chat WHERE prompt = '$what'");
+        is $state, 'stopped', '… and the chat is stopped' or diag psql($db,
+            "SELECT state, reason, answer FROM exedra.chat WHERE prompt = '$what'");
     }
     my $texts = psql($db, "SELECT count(*) FROM exedra.chat WHERE prompt LIKE 'case-%talks' AND answer LIKE 'first %'");
     cmp_ok $texts, '>=', 8, 'what came is kept';
     is http($slow, GET => '/v1/auth', key => $key)->{status}, 200, 'and others are served';
-    $_->[3]->close for @{ $house->{left} };
+    $_->[3]->close for @left;
     ok $slow->stop, 'ends well';
 };
 
@@ -491,7 +520,8 @@ subtest 'what comes behind the body of a stream' => sub {
         my ($name, $bytes) = @$_;
         my $body = json_text({ message => 'Slowly' });
         my $connection = fcgi_open($slow->{socket});
-        $connection->send(begin_record(1) . params(params_of(POST => '/v1/workspace/hall/stream-chat', params => { CONTENT_LENGTH => length $body })) . stdin($body));
+        $connection->send(begin_record(1) . params(params_of(POST => '/v1/workspace/hall/stream-chat',
+            params => { CONTENT_LENGTH => length $body })) . stdin($body));
         sleep 0.1;
         my $before = cpu_s($slow->worker_pids);
         $connection->send($bytes);
@@ -525,22 +555,36 @@ subtest 'as CGI' => sub {
     my $name = http($exedra, GET => '/v1/documents', key => $key)->{json}{localFiles}{items}[0]{items}[0]{name};
     my $json = { 'Content-Type' => 'application/json' };
     for (
-        [GET => '/ping'], [GET => '/livez'], [GET => '/readyz'], [HEAD => '/ping'], [GET => '/v1/auth'], [GET => '/v1/auth', key => $key], [GET => '/api/v1/auth', key => $key],
-        [GET => '/v1/auth', key => 'wrong'], [GET => '/v1/none', key => $key], [POST => '/v1/auth', key => $key], [OPTIONS => '/v1/auth', headers => { Origin => 'https://x.test' }],
-        [GET => '/v1/workspaces', key => $key], [GET => '/v1/workspace/hall', key => $key], [GET => '/v1/workspace/ha%6Cl', key => $key], [GET => '/v1/workspace/a%2Fb', key => $key],
-        [GET => '/v1/workspace/%00', key => $key], [GET => '/v1//auth', key => $key], [GET => '/v1/workspace/..', key => $key], [GET => '/v1/documents', key => $key],
-        [GET => '/v1/documents?folder=none', key => $key], [GET => "/v1/document/$name", key => $key], [GET => '/v1/workspace/hall/chats?limit=1', key => $key], [GET => '/v1/models', key => $key],
-        [POST => '/v1/workspace/hall/update', key => $key, json => {}], [POST => '/v1/workspace/hall/update', key => $key, json => { openAiTemp => 0.5 }],
-        [POST => '/v1/workspace/hall/update', key => $key, json => { topN => 'x' }], [POST => '/v1/workspace/hall/update', key => $key, body => '{', headers => $json],
-        [POST => '/v1/workspace/hall/update', key => $key, body => '{"a":1,"a":2}', headers => $json], [POST => '/v1/workspace/hall/update', key => $key, body => 'x=y'],
-        [POST => '/v1/workspace/hall/update', key => $key, body => ''], [POST => '/v1/workspace/hall/update', key => $key, body => '{}', headers => { 'Content-Encoding' => 'gzip' }],
-        [POST => '/v1/workspace/hall/update', body => '{}'], [POST => '/v1/workspace/hall/update', key => 'wrong', body => ' ' x 200_000], [POST => '/v1/workspace/new', key => $key, body => ' ' x ((8 << 20) + 1)],
+        [GET => '/ping'], [GET => '/livez'], [GET => '/readyz'], [HEAD => '/ping'], [GET => '/v1/auth'],
+        [GET => '/v1/auth', key => $key], [GET => '/api/v1/auth', key => $key],
+        [GET => '/v1/auth', key => 'wrong'], [GET => '/v1/none', key => $key], [POST => '/v1/auth', key => $key],
+        [OPTIONS => '/v1/auth', headers => { Origin => 'https://x.test' }],
+        [GET => '/v1/workspaces', key => $key], [GET => '/v1/workspace/hall', key => $key],
+        [GET => '/v1/workspace/ha%6Cl', key => $key], [GET => '/v1/workspace/a%2Fb', key => $key],
+        [GET => '/v1/workspace/%00', key => $key], [GET => '/v1//auth', key => $key], [GET => '/v1/workspace/..', key => $key],
+        [GET => '/v1/documents', key => $key],
+        [GET => '/v1/documents?folder=none', key => $key], [GET => "/v1/document/$name", key => $key],
+        [GET => '/v1/workspace/hall/chats?limit=1', key => $key], [GET => '/v1/models', key => $key],
+        [POST => '/v1/workspace/hall/update', key => $key, json => {}],
+        [POST => '/v1/workspace/hall/update', key => $key, json => { openAiTemp => 0.5 }],
+        [POST => '/v1/workspace/hall/update', key => $key, json => { topN => 'x' }],
+        [POST => '/v1/workspace/hall/update', key => $key, body => '{', headers => $json],
+        [POST => '/v1/workspace/hall/update', key => $key, body => '{"a":1,"a":2}', headers => $json],
+        [POST => '/v1/workspace/hall/update', key => $key, body => 'x=y'],
+        [POST => '/v1/workspace/hall/update', key => $key, body => ''],
+        [POST => '/v1/workspace/hall/update', key => $key, body => '{}', headers => { 'Content-Encoding' => 'gzip' }],
+        [POST => '/v1/workspace/hall/update', body => '{}'],
+        [POST => '/v1/workspace/hall/update', key => 'wrong', body => ' ' x 200_000],
+        [POST => '/v1/workspace/new', key => $key, body => ' ' x ((8 << 20) + 1)],
         [POST => '/v1/workspace/hall/chat', key => $key, json => { message => 'Where does the river flow?', sessionId => 'cgi' }],
-        [POST => '/v1/workspace/hall/stream-chat', key => $key, json => { message => 'Where does the river flow?', sessionId => 'cgi' }],
-        [POST => '/v1/workspace/hall/chat', key => $key, json => { message => '' }], [POST => '/v1/workspace/none/chat', key => $key, json => { message => 'x' }],
+        [POST => '/v1/workspace/hall/stream-chat', key => $key,
+            json => { message => 'Where does the river flow?', sessionId => 'cgi' }],
+        [POST => '/v1/workspace/hall/chat', key => $key, json => { message => '' }],
+        [POST => '/v1/workspace/none/chat', key => $key, json => { message => 'x' }],
         [POST => '/v1/chat/completions', key => $key, json => { model => 'hall', messages => [{ role => 'user', content => 'river' }] }],
         [DELETE => '/v1/workspace/none', key => $key], [GET => '/team/v1/auth', key => $key, params => { SCRIPT_NAME => '/team' }],
-        [GET => '/nice', key => $key, params => { SCRIPT_NAME => '/exedra.cgi', PATH_INFO => '/v1/auth' }], [GET => '/v1/auth', key => $key, params => { EXEDRA_TENANT => 'beta' }],
+        [GET => '/nice', key => $key, params => { SCRIPT_NAME => '/exedra.cgi', PATH_INFO => '/v1/auth' }],
+        [GET => '/v1/auth', key => $key, params => { EXEDRA_TENANT => 'beta' }],
         [GET => '/x', key => $key, params => { REQUEST_URI => undef, PATH_INFO => '/v1/auth' }], [BREW => '/v1/auth', key => $key],
     ) {
         my ($method, $target, %with) = @$_;
@@ -550,11 +594,13 @@ subtest 'as CGI' => sub {
     }
     for (
         # CONTENT_LENGTH, stdin, status
-        [2, '{}', 200], [100, '{}', 400], [2, '{} and more of another', '200/400'], [0, '{"topN":"x"}', '200/400'], ['', '{"topN":"x"}', '200/400'], [undef, '{"topN":"x"}', '200/400'], ['x', '{}', 400], [-1, '{}', 400],
+        [2, '{}', 200], [100, '{}', 400], [2, '{} and more of another', '200/400'], [0, '{"topN":"x"}', '200/400'],
+        ['', '{"topN":"x"}', '200/400'], [undef, '{"topN":"x"}', '200/400'], ['x', '{}', 400], [-1, '{}', 400],
         ['9' x 30, '{}', 400], [9 << 20, '{}', 413],
     ) {
         my ($length, $stdin, $status) = @$_;
-        my $got = cgi($cgi->{program}, cgi_variables(POST => '/v1/workspace/hall/update', headers => $auth, params => { CONTENT_LENGTH => $length }), $stdin);
+        my $got = cgi($cgi->{program}, cgi_variables(POST => '/v1/workspace/hall/update', headers => $auth,
+            params => { CONTENT_LENGTH => $length }), $stdin);
         check_reply('CONTENT_LENGTH ' . ($length // 'missing') . " and '$stdin'", $got, $status);
     }
 };
@@ -566,7 +612,8 @@ subtest 'the environment of CGI is not to be trusted' => sub {
     my $cgi = start_cgi(db => $db, settings => { 'llm.url' => $model->{url}, 'llm.model' => 'm' });
     my $got = http($cgi, POST => '/v1/workspace/hall/chat', key => $key, json => { message => 'x' }, params => {
         HTTP_PROXY => $proxy, http_proxy => $proxy, HTTPS_PROXY => $proxy, ALL_PROXY => $proxy, all_proxy => $proxy, HTTP_ALL_PROXY => $proxy,
-        HTTP_EXEDRA_SET_LLM_URL => $proxy, HTTP_EXEDRA_SET_DB_URL => "host=127.0.0.1 port=" . $trap->sockport, HTTP_PGHOST => '127.0.0.1', HTTP_LD_PRELOAD => '/nowhere.so',
+        HTTP_EXEDRA_SET_LLM_URL => $proxy, HTTP_EXEDRA_SET_DB_URL => "host=127.0.0.1 port="
+            . $trap->sockport, HTTP_PGHOST => '127.0.0.1', HTTP_LD_PRELOAD => '/nowhere.so',
         HTTP_EXEDRA_TENANT => 'beta', HTTP_REMOTE_USER => 'admin', HTTP_PATH => '/nowhere', HTTP_SSL_CERT_FILE => '/nowhere', HTTP_GCONV_PATH => '/nowhere',
     });
     check_reply('with proxies and settings for headers', $got, 200, like => qr/Straight from me\./);
@@ -575,9 +622,11 @@ subtest 'the environment of CGI is not to be trusted' => sub {
     check_reply('a user of the web server is no key', $got, 403);
     for my $env ({ PATH => '' }, { PATH => undef, HOME => undef, LANG => undef }, { LC_ALL => 'de_DE.UTF-8', LANG => 'xx', TZ => 'Asia/Tokyo' }, { TZ => ':' . 'x' x 5000 }, { TMPDIR => '/nowhere' }) {
         $got = cgi($cgi->{program}, { %$env, %{ cgi_variables(GET => '/v1/workspace/hall', headers => $auth) } });
-        check_reply('with ' . join(' ', map { "$_=" . substr $env->{$_} // 'unset', 0, 20 } sort keys %$env), $got, 200, like => qr/"similarityThreshold":0\.25/);
+        check_reply('with ' . join(' ', map { "$_=" . substr $env->{$_} // 'unset', 0, 20 } sort keys %$env), $got, 200,
+            like => qr/"similarityThreshold":0\.25/);
     }
-    is run([@{ $cgi->{program} }], env => { REQUEST_METHOD => 'GET', GATEWAY_INTERFACE => 'CGI/1.1' })->{status}, 0, 'next to no variables: it ends well';
+    is run([@{ $cgi->{program} }], env => { REQUEST_METHOD => 'GET', GATEWAY_INTERFACE => 'CGI/1.1' })->{status}, 0,
+        'next to no variables: it ends well';
 };
 
 $house->close;

@@ -24,7 +24,8 @@ sub model { return ('llm.url' => $_[0]{url}, 'llm.model' => 'm') }
 
 sub ask_stream {
     my ($server, $slug, $message) = @_;
-    return http_stream($server, POST => "/v1/workspace/$slug/stream-chat", key => $key, json => { message => $message // 'Slowly' });
+    return http_stream($server, POST => "/v1/workspace/$slug/stream-chat", key => $key,
+        json => { message => $message // 'Slowly' });
 }
 
 sub state_of {
@@ -71,7 +72,8 @@ subtest 'places of streams' => sub {
     my $pool = start_exedra(db => $db, settings => { processes => 1, threads => $THREADS, 'outbound.allow' => '127.0.0.0/8',
         'secret.file' => tmp_dir() . '/secret', model($slow) });
     my $nginx = start_nginx(exedra => $pool);
-    my $made = run([program('exedractl'), '-c', $pool->{conf}, '-d', $db->conninfo('owner'), qw(provider set acme other), $other->{url}, qw(--model m)]);
+    my $made = run([program('exedractl'), '-c', $pool->{conf},
+        '-d', $db->conninfo('owner'), qw(provider set acme other), $other->{url}, qw(--model m)]);
     is $made->{status}, 0, 'another provider' or diag $made->{err};
     workspace($pool, $key, 'Annex', chatProvider => 'other');
 
@@ -93,7 +95,8 @@ subtest 'places of streams' => sub {
     my $median = median(map { $_->{seconds} } @auth);
     cmp_ok $median, '<', allow_for(0.05), sprintf 'within 50 ms: %.1f ms', 1000 * $median;
     for (
-        ['/v1/workspace/annex/stream-chat', { message => 'Late' }], ['/v1/workspace/annex/chat', { message => 'Late' }], ['/v1/workspace/none/chat', { message => 'Late' }],
+        ['/v1/workspace/annex/stream-chat', { message => 'Late' }], ['/v1/workspace/annex/chat', { message => 'Late' }],
+        ['/v1/workspace/none/chat', { message => 'Late' }],
         ['/v1/chat/completions', { model => 'annex', stream => \1, messages => [{ role => 'user', content => 'Late' }] }],
         ['/v1/chat/completions', { model => 'annex', messages => [{ role => 'user', content => 'Late' }] }],
     ) {
@@ -103,7 +106,8 @@ subtest 'places of streams' => sub {
         ok $got->{headers}{'retry-after'}, '… with Retry-After';
         cmp_ok $got->{seconds}, '<', allow_for(0.5), '… at once';
     }
-    check_reply('and a wrong key', http($nginx, POST => '/v1/workspace/hall/chat', key => 'wrong', json => { message => 'Late' }), '403/503');
+    check_reply('and a wrong key', http($nginx, POST => '/v1/workspace/hall/chat', key => 'wrong',
+        json => { message => 'Late' }), '403/503');
     is psql($db, "SELECT count(*) FROM exedra.chat WHERE prompt = 'Late'"), 0, 'what had no place is not on record';
 
     $_->close for @streams;
@@ -113,7 +117,8 @@ subtest 'places of streams' => sub {
     cmp_ok time - $began, '<', 2.5, 'when they have gone there is a place at once';
     ok $again->next(10), '… and a stream in it';
     $again->close;
-    wait_for { psql($db, "SELECT count(*) FROM exedra.chat WHERE state = 'open' AND prompt = 'Slowly'") == 0 } 5, 'all rows to be closed';
+    wait_for { psql($db, "SELECT count(*) FROM exedra.chat WHERE state = 'open' AND prompt = 'Slowly'") == 0 } 5,
+        'all rows to be closed';
     is psql($db, "SELECT DISTINCT state FROM exedra.chat WHERE prompt = 'Slowly'"), 'stopped', 'what they had is kept';
     ok $_->stop, "$_->{name} ends well" for $nginx, $pool;
 };
@@ -127,8 +132,10 @@ subtest 'every thread busy' => sub {
     my @silent = map { my $c = fcgi_open($pool->{socket}); $c->send(begin_record(1)); $c } 1 .. $THREADS;
     sleep 0.1;
     for (
-        ['a read', GET => '/v1/auth'], ['a probe', GET => '/livez'], ['a change', POST => '/v1/workspace/new', json => { name => 'x' }], ['a path that is none', GET => '/v1/none'],
-        ['a large body', POST => '/v1/workspace/new', body => ' ' x 4_000_000], ['a chat', POST => '/v1/workspace/hall/chat', json => { message => 'x' }],
+        ['a read', GET => '/v1/auth'], ['a probe', GET => '/livez'],
+        ['a change', POST => '/v1/workspace/new', json => { name => 'x' }], ['a path that is none', GET => '/v1/none'],
+        ['a large body', POST => '/v1/workspace/new', body => ' ' x 4_000_000],
+        ['a chat', POST => '/v1/workspace/hall/chat', json => { message => 'x' }],
     ) {
         my ($name, $method, $target, %with) = @$_;
         my @got = map { http($nginx, $method => $target, key => $key, %with) } 1 .. 8;
@@ -142,12 +149,13 @@ subtest 'every thread busy' => sub {
     my @more = map { my $c = fcgi_open($pool->{socket}); $c } 1 .. 200;
     my $got = http($nginx, GET => '/v1/auth', key => $key);
     is $got->{status}, 503, 'behind 200 more that say nothing: 503';
-    cmp_ok $got->{seconds}, '<', allow_for(2), "… in $got->{seconds} s";
+    cmp_ok $got->{seconds}, '<', allow_for(5), "… in $got->{seconds} s";
     cmp_ok threads($worker), '<=', 2 * $THREADS + 4, 'with ' . threads($worker) . ' threads';
     $_->close for @silent, @more;
     my $auth;
     wait_for { $auth = http($nginx, GET => '/v1/auth', key => $key); $auth->{status} == 200 } 3, 'a place';
-    is_deeply [map { http($nginx, GET => '/v1/auth', key => $key)->{status} } 1 .. 20], [(200) x 20], 'when they have gone all is well';
+    is_deeply [map { http($nginx, GET => '/v1/auth', key => $key)->{status} } 1 .. 20],
+    [(200) x 20], 'when they have gone all is well';
     wait_for { fds($worker) <= $fds + 1 } 5, 'descriptors';
     ok $_->stop, "$_->{name} ends well" for $nginx, $pool;
 };
@@ -156,12 +164,13 @@ subtest 'every thread busy' => sub {
 
 subtest 'a worker is killed' => sub {
     my $pool = start_exedra(db => $db, settings => { processes => 2, model($slow) });
+    wait_for { workers($pool) == 2 } 5, 'both workers';
     my @before = $pool->worker_pids;
     my $began = time;
     kill KILL => $before[0];
     my @during = map { eval { http($pool, GET => '/v1/auth', key => $key, timeout => 3)->{status} } // 'lost' } 1 .. 20;
     cmp_ok scalar(grep { $_ eq 'lost' } @during), '<=', 1, 'the other goes on';
-    wait_for { workers($pool) == 2 } 3, 'another worker';
+    wait_for { workers($pool) == 2 && !grep { $_ == $before[0] } $pool->worker_pids } 3, 'another worker';
     cmp_ok time - $began, '<', allow_for(1.5), 'it is replaced within ' . sprintf '%.2f s', time - $began;
     my @after = $pool->worker_pids;
     ok scalar(grep { $_ == $before[1] } @after), 'the other is the same';
@@ -177,7 +186,8 @@ subtest 'a worker is killed' => sub {
         unlike join(' ', map { $_->{data} } @rest), qr/finalizeResponseStream/, '… without an end';
     }
     wait_for { workers($pool) == 2 } 3, 'workers again';
-    eval { wait_for { psql($db, "SELECT count(*) FROM exedra.chat WHERE prompt LIKE 'Killed %' AND state = 'open'") == 0 } 5, 'the rows' };
+    eval { wait_for { psql($db, "SELECT count(*) FROM exedra.chat WHERE prompt LIKE 'Killed %' AND state = 'open'") == 0 } 5,
+        'the rows' };
     like psql($db, "SELECT string_agg(DISTINCT state, ' ') FROM exedra.chat WHERE prompt LIKE 'Killed %'"), qr/^(?:failed|stopped|failed stopped)$/, 'and none is open for ever';
     is http($pool, GET => '/v1/auth', key => $key)->{status}, 200, 'all is well';
     ok $pool->stop, 'ends well';
@@ -236,7 +246,8 @@ subtest 'SIGHUP' => sub {
     is_deeply [grep { my $pid = $_; grep { $_ == $pid } @before } @after], [], 'by other workers';
 
     my $good = slurp($pool->{conf});
-    for (['an unknown setting', "proceses = 3\n"], ['a bad value', "threads = many\n"], ['a line that is none', "nonsense\n"], ['a file that is not there', undef]) {
+    for (['an unknown setting', "proceses = 3\n"], ['a bad value', "threads = many\n"], ['a line that is none', "nonsense\n"],
+    ['a file that is not there', undef]) {
         my ($name, $text) = @$_;
         if (defined $text) { spew($pool->{conf}, "$good$text") } else { unlink $pool->{conf} }
         my $refused = () = $pool->log_text =~ /event=reload_refused/g;
@@ -257,7 +268,8 @@ subtest 'SIGHUP' => sub {
         POSIX::_exit(0);
     }
     my $n = asan() ? 300 : 3000;
-    my $got = flood($pool->{socket}, n => $n, clients => 4, keep => 0, request => sub { request_bytes(GET => '/v1/auth', key => $key, keep => 0) });
+    my $got = flood($pool->{socket}, n => $n, clients => 4, keep => 0, request => sub { request_bytes(GET => '/v1/auth',
+        key => $key, keep => 0) });
     is_deeply $got, { 200 => $n }, "$n requests over 8 reloads: none is lost";
     waitpid $load, 0;
     ok $pool->stop, 'ends well';
@@ -306,10 +318,12 @@ subtest 'sockets' => sub {
     is refused({ listen => $tcp->{socket} })->{status}, 1, '… once';
     ok $tcp->stop, 'ends well';
     my $port = free_port();
-    my $said = start_exedra(db => $db, settings => { listen => undef }, listen => "127.0.0.1:$port", args => ['--listen', "127.0.0.1:$port"]);
+    my $said = start_exedra(db => $db, settings => { listen => undef }, listen => "127.0.0.1:$port", args => ['--listen',
+        "127.0.0.1:$port"]);
     is http($said, GET => '/livez')->{status}, 200, 'also when the command line says so';
     ok $said->stop, 'ends well';
-    for my $address ('0.0.0.0', '[::]', '0', '192.0.2.1', '[2001:db8::1]', '[::ffff:0.0.0.0]', '255.255.255.255', '224.0.0.1', 'localhost.evil.test', '', '*', '128.0.0.1', '[::127.0.0.1]') {
+    for my $address ('0.0.0.0', '[::]', '0', '192.0.2.1', '[2001:db8::1]', '[::ffff:0.0.0.0]', '255.255.255.255', '224.0.0.1',
+        'localhost.evil.test', '', '*', '128.0.0.1', '[::127.0.0.1]') {
         my $got = refused({}, '--listen', "$address:$port");
         is $got->{status}, 1, "'$address' is refused";
         like $got->{err}, qr/loopback|neither a path nor|listen/, '… in words';
@@ -351,7 +365,8 @@ subtest 'a socket on descriptor 0' => sub {
 subtest 'a stream that does not end in time' => sub {
     my @events = $cut->events(25);
     $stubborn->wait_log('event=ended', 10);
-    my ($from, $to) = map { $stubborn->log_text =~ /T(\d+):(\d+):(\S+)Z .*event=$_ / ? $1 * 3600 + $2 * 60 + $3 : die $_ } qw(ending ended);
+    my ($from, $to) = map { $stubborn->log_text =~ /T(\d+):(\d+):(\S+)Z .*event=$_ / ? $1 * 3600 + $2 * 60 + $3
+        : die $_ } qw(ending ended);
     my $took = ($to - $from + 86_400) % 86_400;
     cmp_ok $took, '>=', 9, 'it has its time';
     cmp_ok $took, '<', 10 + allow_for(4), "and no more: $took s";

@@ -21,12 +21,14 @@ struct json_fault {
 };
 
 /* Is it exactly one JSON value (RFC 8259, UTF-8) within the limits?  Refuses besides: escapes that make a NUL
- * or a lone surrogate, integers (no fraction, no exponent) outside int64, two equal keys in one object (compared
- * unescaped).  White space may surround it.  Returns 0, or -1 with *fault filled. */
+ * or a lone surrogate, integers (no fraction, no exponent) outside int64, numbers that no double holds, two equal keys in
+ * one object (compared unescaped), and more containers or values than memory is good for (json_keys).  White space may
+ * surround it.  Returns 0, or -1 with *fault filled. */
 int json_check(struct arena *, const char *text, size_t len, struct json_fault *fault);
 
 /* Check, then parse.  The object belongs to the task's arena.  On failure NULL, with a 400 in the task whose
- * message says what was wrong and at which byte. */
+ * message says what was wrong and at which byte.  A text that is just `null` fails too (json_null): json-c has no object
+ * for it. */
 struct json_object *json_read(struct task *, const char *text, size_t len);
 
 #endif

@@ -17,8 +17,8 @@ use Exedra::Postgres qw(database psql);
 use Exedra::Process qw(slurp program fds threads pss_kb wait_for sanitizer_report);
 use Exedra::Server qw(start_exedra start_nginx);
 
-our @EXPORT = qw(house asan allow_for targets check_reply inside_of unchanged ask_fcgi replies_in request_bytes flood cpu_s peak_kb
-    within_cpu quiet_fd);
+our @EXPORT = qw(house asan allow_for targets check_reply inside_of unchanged ask_fcgi replies_in request_bytes flood
+    cpu_s peak_kb within_cpu quiet_fd);
 
 # ---- the build under test ----
 
@@ -146,8 +146,9 @@ sub wrong_with {
     my $told = !$with{echo} && $got->{status} >= 400 ? inside_of($body) : undef;
     return "it tells of '$told'" if defined $told;
     return '' if $got->{status} < 400 || $with{text} || ($front && $body =~ /<center>nginx/);
-    return 'no X-Content-Type-Options' if ($got->{headers}{'x-content-type-options'} // '') ne 'nosniff' && !$front && $got->{status} != 413;
-    return 'the error is no JSON' if ref $got->{json} ne 'HASH' || ($got->{headers}{'content-type'} // '') !~ m{^application/json};
+    my ($type, $sniff) = map { $got->{headers}{$_} // '' } qw(content-type x-content-type-options);
+    return 'no X-Content-Type-Options' if $sniff ne 'nosniff' && !$front && $got->{status} != 413;
+    return 'the error is no JSON' if ref $got->{json} ne 'HASH' || $type !~ m{^application/json};
     return 'the error has no words' if !grep { ref $_ || length } grep { defined } @{ $got->{json} }{qw(error message)};
     return '';
 }
@@ -166,7 +167,8 @@ sub check_reply {
 # take.  `json` in the reply as http() has it.
 sub ask_fcgi {
     my ($server, $method, $target, %with) = @_;
-    return Exedra::Http::with_json(Exedra::Fcgi::fcgi($server->{socket}, %with, params => cgi_variables($method, $target, %with)));
+    my $params = cgi_variables($method, $target, %with);
+    return Exedra::Http::with_json(Exedra::Fcgi::fcgi($server->{socket}, %with, params => $params));
 }
 
 # All replies in what raw() has returned, in order: [{ status, headers, body, json }].  Bodies with a length only,
@@ -200,12 +202,11 @@ sub replies_in {
 
 my @tables;
 
-# All that the tables hold, in a few words: the same as long as nothing changed.  A chat that was refused after its
-# question had been put on record leaves a row that only admins see: `chats => 0` looks past it.
+# All that the tables hold, in a few words: the same as long as nothing changed.
 sub fingerprint {
-    my ($db, %with) = @_;
-    @tables = split /\n/, psql($db, "SELECT relname FROM pg_class WHERE relnamespace = 'exedra'::regnamespace AND relkind = 'r' ORDER BY 1")
-        if !@tables;
+    my ($db) = @_;
+    @tables = split /\n/, psql($db, "SELECT relname FROM pg_class
+        WHERE relnamespace = 'exedra'::regnamespace AND relkind = 'r' ORDER BY 1") if !@tables;
     return psql($db, join ' UNION ALL ', map {
         "SELECT '$_', count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM exedra.$_ t"
     } @tables);
