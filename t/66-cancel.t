@@ -6,6 +6,7 @@ use Exedra::Test;
 use Exedra::Answer;
 use Exedra::Crowd;
 use Exedra::Hostile qw(asan);
+use Exedra::Ledger qw(words);
 use Exedra::Provider;
 use Time::HiRes qw(time);
 
@@ -23,9 +24,6 @@ my $busy = workspace($exedra, $key, 'Busy', chatMode => 'chat', chatModel => 'la
 my $crowd = Exedra::Crowd->new;
 my $slack = asan() ? 5 : 1;             # what a second is here
 my @workers = $exedra->worker_pids;
-
-# The text of `say NAME`, up to so many words.
-sub words { my ($name, $n) = @_; return join '', map { "$name-$_ " } 0 .. $n - 1 }
 
 # When the provider saw its caller leave a question; undef while it has not.
 sub left_at {

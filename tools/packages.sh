@@ -52,6 +52,8 @@ missing() {
         test)
             unless perl perl -MTest::More -MTime::HiRes -e 1 2>/dev/null
             unless libc6-dev sanitizers
+            unless nodejs have node
+            unless npm have npm
             unless git have git ;;
         esac
     done | sort -u | tr '\n' ' ' | sed 's/ $//'
