@@ -130,7 +130,8 @@ subtest 'PostgreSQL stops and starts' => sub {
     }
     all_is_well('five times', \@clients, seen => 1);
     my @told = grep { $_->{outcome} !~ /^(?:complete|refused)$/ } @clients;
-    is scalar @told, 0, 'an answer that has begun is brought to its end' or diag join "\n", map { "$_->{way} $_->{question}: $_->{outcome}" } @told;
+    is scalar @told, 0, 'an answer that has begun is brought to its end' or diag join "\n", (map { "$_->{way} $_->{question}: $_->{outcome}" } @told),
+        grep { /event=(?:request|chat_lost|database_\w+) .*(?:code=|statement=)/ && !/code=database_unavailable/ } split /\n/, $exedra->log_text;
     my %status;
     $status{$crowd->answer($_)->{status}}++ for @clients;
     is_deeply [grep { $_ != 200 && $_ != 503 } keys %status], [], 'what cannot be begun is told with 503: ' . join ', ', map { "$status{$_} times $_" } sort keys %status;

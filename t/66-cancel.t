@@ -204,6 +204,20 @@ subtest 'a CGI program' => sub {
 
 # ---- the process ends ----
 
+# SIGTERM may find workers that have only just been forked.
+subtest 'told to end as it starts' => sub {
+    my @slow;
+    for my $round (1 .. 40) {
+        my $pool = start_exedra(db => $db, unready => 1, settings => { %settings, processes => 8 });
+        wait_for { -s $pool->{log} } 10, 'its first word';
+        my $at = time;
+        my $wrong = $pool->end(seconds => 5 * $slack);
+        push @slow, sprintf 'round %d, %.1f s: %s', $round, time - $at, $wrong if $wrong || time - $at > 4 * $slack;
+        last if @slow;
+    }
+    is_deeply \@slow, [], 'it ends at once';
+};
+
 subtest 'the time to drain is over' => sub {
     $crowd->finish(15 * $slack);
     my $answer = $crowd->answer($short);

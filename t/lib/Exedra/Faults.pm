@@ -41,7 +41,7 @@ sub empty { return { kind => 'empty' } }
 sub fault_house {
     my (%with) = @_;
     my $provider = $with{provider} // start_provider();
-    my $seconds = Exedra::Hostile::asan() ? 4 : 2;
+    my $seconds = Exedra::Hostile::asan() ? 8 : 4;
     my $house = Exedra::Hostile::house(nginx => 0, %with, settings => {
         'llm.url' => $provider->{url}, 'llm.key' => $KEY, 'llm.model' => 'good', 'llm.timeout.connect' => $seconds,
         'llm.timeout.first' => $seconds, 'llm.timeout.idle' => $seconds, drain => 10, 'outbound.allow' => '127.0.0.0/8', %{ $with{settings} // {} },
@@ -131,7 +131,7 @@ sub wrong_with {
     push @wrong, "the next one: $answer->{next}" if $answer->{next};
     my ($least, $most) = ref $expect->{asked} ? @{ $expect->{asked} } : (($expect->{asked}) x 2);
     push @wrong, "the provider was asked $asked times, not $least" if defined $least && ($asked < $least || $asked > $most);
-    push @wrong, "it took $answer->{took} s" if $answer->{took} > ($expect->{within} // 15) * (Exedra::Hostile::asan() ? 3 : 1);
+    push @wrong, "it took $answer->{took} s" if $answer->{took} > ($expect->{within} // 20) * (Exedra::Hostile::asan() ? 3 : 1);
     push @wrong, @{ $rows // [] } . ' rows' if @{ $rows // [] } != 1;
     return (@wrong, $rows ? wrong_row($expect, $kind, $rows->[0]) : ());
 }
