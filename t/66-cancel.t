@@ -8,7 +8,7 @@ use Exedra::Crowd;
 use Exedra::Hostile qw(asan);
 use Exedra::Ledger qw(words);
 use Exedra::Provider;
-use Time::HiRes qw(time);
+use Time::HiRes qw(time sleep);
 
 need('nginx');
 
@@ -209,13 +209,14 @@ subtest 'told to end as it starts' => sub {
     my @slow;
     for my $round (1 .. 40) {
         my $pool = start_exedra(db => $db, unready => 1, settings => { %settings, processes => 8 });
-        wait_for { -s $pool->{log} } 10, 'its first word';
-        my $at = time;
-        my $wrong = $pool->end(seconds => 5 * $slack);
-        push @slow, sprintf 'round %d, %.1f s: %s', $round, time - $at, $wrong if $wrong || time - $at > 4 * $slack;
-        last if @slow;
+        sleep rand 0.03;
+        kill TERM => $pool->{pid};
+        my $ended = eval { wait_for { !$pool->alive } 5 * $slack, 'its end' };
+        $pool->end(signal => 'KILL');
+        push(@slow, $round), last if !$ended;
     }
-    is_deeply \@slow, [], 'it ends at once';
+    # BUG, reported: a worker that has not yet blocked the signal loses it, and the pool never ends.
+    is_deeply \@slow, [], 'it ends at once, forty times';
 };
 
 subtest 'the time to drain is over' => sub {

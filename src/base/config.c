@@ -58,6 +58,8 @@ static const struct setting settings[] = {
 		"Seconds until the provider's first byte."},
 	{"llm.timeout.idle", NUMBER, AT(llm_idle_timeout_s), "30", 1, 3600,
 		"Seconds of silence between two of its bytes."},
+	{"llm.timeout.total", NUMBER, AT(llm_total_timeout_s), "1800", 10, 86400,
+		"Seconds that one answer of the provider may take in all."},
 	{"outbound.allow", TEXT, AT(outbound_allow), NULL, 0, 0,
 		"Networks, separated by spaces, that addresses supplied by tenants may lie in although they are not "
 		"public."},

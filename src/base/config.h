@@ -33,6 +33,7 @@ struct config {
 	int llm_connect_timeout_s;
 	int llm_first_timeout_s;
 	int llm_idle_timeout_s;
+	int llm_total_timeout_s;
 
 	const char *outbound_allow; /* networks that are not public and yet permitted to users' addresses */
 	const char *secret_file;    /* the key that seals tenants' credentials */

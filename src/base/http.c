@@ -47,6 +47,7 @@ struct exchange {
 	bool forbidden;         /* the guard has refused an address */
 	int64_t quiet_since_ms; /* when the last byte came, or the call began */
 	int64_t signal_ms;      /* when to call silence() */
+	int64_t began_ms;
 	int64_t looked_ms;      /* when the client was last looked after */
 	struct task *task;
 	int since_enough; /* calls of on_progress() since call->enough */
@@ -249,6 +250,8 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 		return end_now(exchange, HTTP_TASK_STOPPED);
 	if (client_gone(exchange, now))
 		return end_now(exchange, HTTP_CLIENT_GONE);
+	if (now - exchange->began_ms >= (int64_t)call->total_timeout_s * 1000)
+		return end_now(exchange, HTTP_IDLE_TIMEOUT);
 	if (quiet_ms >= 1000) {
 		curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &code);
 		if (quiet_ms >= (code == 0 ? call->first_timeout_s : call->idle_timeout_s) * 1000)
@@ -366,6 +369,7 @@ void http_run(struct task *task, struct http_call *call)
 			break;
 	arena_later(task->arena, free_headers, headers);
 	exchange.signal_ms = exchange.quiet_since_ms + call->silence_s * 1000;
+	exchange.began_ms = exchange.quiet_since_ms;
 	exchange.easy = line->easy;
 	exchange.task = task;
 	set_up(line->easy, &exchange, headers);

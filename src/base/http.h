@@ -29,7 +29,7 @@ struct http_call {
 	const char *const *headers; /* NULL at the end */
 	const char *body;           /* POST; NULL: GET */
 	size_t body_len;
-	int connect_timeout_s, first_timeout_s, idle_timeout_s;
+	int connect_timeout_s, first_timeout_s, idle_timeout_s, total_timeout_s;
 	const char *allowed; /* not NULL: the address is somebody's word; only public ones, and these (outbound.h) */
 	int silence_s;       /* call `silence` after so many quiet seconds, again and again */
 

@@ -36,6 +36,16 @@ int fail_field(struct task *task, int status, const char *code, const char *fiel
 	return -1;
 }
 
+void fail_take(struct task *task, const struct task *other)
+{
+	if (task->failure.status != 0)
+		return;
+	task->failure = other->failure;
+	task->failure.code = arena_strdup(task->arena, other->failure.code);
+	task->failure.message = arena_strdup(task->arena, other->failure.message);
+	task->failure.field = arena_strdup(task->arena, other->failure.field);
+}
+
 void fail_clear(struct task *task)
 {
 	memset(&task->failure, 0, sizeof task->failure);

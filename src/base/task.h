@@ -73,6 +73,8 @@ int fail(struct task *, int status, const char *code, const char *format, ...) _
 /* The same, naming the offending field. */
 int fail_field(struct task *, int status, const char *code, const char *field, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
+/* Take over why another task failed, whose memory may go first. */
+void fail_take(struct task *, const struct task *other);
 /* Forget a failure that has been dealt with. */
 void fail_clear(struct task *);
 

@@ -57,10 +57,16 @@ int chat_reset(const struct chat *chat)
 	return db_true(rows, 0, "thread_found") ? 0 : thread_unknown(chat->task, chat->thread);
 }
 
+/* A column that is needed for as long as the chat lasts. */
+static const char *keep(const struct chat *chat, PGresult *rows, const char *column)
+{
+	return arena_strdup(chat->task->arena, db_text(rows, 0, column));
+}
+
 /* Who answers: the tenant's provider that the workspace names or the tenant prefers, else the server's. */
 static int choose_provider(struct chat *chat, PGresult *rows)
 {
-	const char *wanted = db_text(rows, 0, "chat_provider"), *name = db_text(rows, 0, "provider_name");
+	const char *wanted = db_text(rows, 0, "chat_provider"), *name = keep(chat, rows, "provider_name");
 	const char *sealed = db_text(rows, 0, "provider_key");
 
 	chat->setup = provider_of_server(chat->config);
@@ -71,8 +77,8 @@ static int choose_provider(struct chat *chat, PGresult *rows)
 			"The workspace's provider %s is not configured.", wanted);
 	chat->setup = (struct provider_setup){.provider = &provider_openai,
 		.name = name,
-		.url = db_text(rows, 0, "provider_url"),
-		.model = db_text(rows, 0, "provider_model"),
+		.url = keep(chat, rows, "provider_url"),
+		.model = keep(chat, rows, "provider_model"),
 		.context_tokens = (int)db_int(rows, 0, "provider_context"),
 		.guarded = true};
 	if (sealed == NULL)
@@ -90,9 +96,9 @@ static int choose_provider(struct chat *chat, PGresult *rows)
 static void read_opened(struct chat *chat, PGresult *rows)
 {
 	chat->workspace_id = db_int(rows, 0, "workspace_id");
-	chat->workspace_name = db_text(rows, 0, "name");
+	chat->workspace_name = keep(chat, rows, "name");
 	chat->prompt = db_text(rows, 0, "prompt");
-	chat->refusal = db_text(rows, 0, "refusal");
+	chat->refusal = keep(chat, rows, "refusal");
 	chat->history = db_text(rows, 0, "history") == NULL ? "[]" : db_text(rows, 0, "history");
 	chat->account_name = db_text(rows, 0, "username");
 	chat->account_bio = db_text(rows, 0, "bio");
@@ -101,8 +107,8 @@ static void read_opened(struct chat *chat, PGresult *rows)
 		chat->temperature = &chat->workspace_temperature;
 	chat->top_n = (int)db_int(rows, 0, "top_n");
 	chat->has_passages = db_true(rows, 0, "has_passages");
-	chat->mode = db_text(rows, 0, "mode");
-	chat->model = db_text(rows, 0, "chat_model");
+	chat->mode = keep(chat, rows, "mode");
+	chat->model = keep(chat, rows, "chat_model");
 }
 
 /* From here on the ticket stands for the key. */
@@ -142,7 +148,7 @@ static int open_chat(struct chat *chat)
 
 	if (chat->slug == NULL)
 		return open_free(chat, ticket);
-	rows = db_rows(task, &sql_chat_open,
+	rows = db_rows_in(chat->scratch, task, &sql_chat_open,
 		ARGS(chat->slug, chat->message, chat->mode, chat->session, chat->attachments, chat->origin, ticket,
 			worker_id(), chat->thread, chat->act_as, db_bool_arg(chat->given == NULL)));
 	if (rows == NULL)
@@ -263,6 +269,18 @@ static int on_silence(void *arg)
 	return chat->sink->silence(chat);
 }
 
+/* The request to the model is written: a long history need not be held while the answer comes. */
+static void on_asked(void *arg)
+{
+	struct chat *chat = arg;
+
+	chat->call.messages = NULL;
+	chat->history = NULL;
+	chat->prompt = NULL;
+	chat->opened = NULL;
+	arena_empty(chat->scratch);
+}
+
 static bool on_gone(void *arg)
 {
 	struct chat *chat = arg;
@@ -292,6 +310,7 @@ static int complete(struct chat *chat)
 		.on_tool_calls = on_tool_calls,
 		.on_silence = on_silence,
 		.gone = on_gone,
+		.on_asked = on_asked,
 		.arg = chat};
 	if (prompt_assemble(chat) < 0)
 		return -1;
@@ -307,8 +326,17 @@ static int complete(struct chat *chat)
 	return 0;
 }
 
+static void free_arena(void *arena)
+{
+	arena_free(arena);
+}
+
 int chat_run(struct chat *chat)
 {
+	chat->scratch = arena_new();
+	if (chat->scratch == NULL)
+		arena_exhausted(chat->task->arena);
+	arena_later(chat->task->arena, free_arena, chat->scratch);
 	chat->answer = str_new(chat->task->arena);
 	chat->sources = "[]";
 	chat->metrics = "{}";

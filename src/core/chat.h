@@ -62,6 +62,8 @@ struct chat {
 	int top_n;
 	bool has_passages;
 	struct provider_setup setup;
+	struct arena *scratch; /* memory until the model has been asked: history, messages */
+	size_t prompt_bytes;   /* of all that the model is shown */
 	void *opened; /* the row all this stands in; for chat.c only */
 
 	/* What was found, and what came of it. */

@@ -40,15 +40,8 @@ int64_t ingest_estimate_tokens(const char *text, size_t len)
 static int run_small(
 	struct task *task, struct arena *small, const struct stmt *stmt, const char *const *args, int n_args)
 {
-	struct task batch = *task;
-	PGresult *rows;
+	PGresult *rows = db_rows_in(small, task, stmt, args, n_args);
 
-	batch.arena = small;
-	rows = db_rows(&batch, stmt, args, n_args);
-	if (rows == NULL) {
-		fail(task, batch.failure.status, batch.failure.code, "%s", batch.failure.message);
-		task->failure.retry_after_s = batch.failure.retry_after_s;
-	}
 	arena_empty(small);
 	return rows == NULL ? -1 : 0;
 }

@@ -30,14 +30,10 @@ static void measure(struct chat *chat, bool *estimated)
 	struct llm_usage *usage = &chat->call.usage;
 	struct str *out = str_new(chat->task->arena);
 	double duration = (double)(clock_ms() - chat->started_ms) / 1000;
-	size_t bytes = 0;
-	int i;
 
 	*estimated = usage->prompt_tokens < 0 || usage->completion_tokens < 0;
-	for (i = 0; i < chat->call.n_messages; i++)
-		bytes += strlen(chat->call.messages[i].content);
 	if (usage->prompt_tokens < 0)
-		usage->prompt_tokens = prompt_estimate(bytes);
+		usage->prompt_tokens = prompt_estimate(chat->prompt_bytes);
 	if (usage->completion_tokens < 0)
 		usage->completion_tokens =
 			prompt_estimate(chat->answer->len + (chat->tool_calls == NULL ? 0 : chat->tool_calls->len));

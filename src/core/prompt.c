@@ -142,7 +142,7 @@ static struct json_object *read_history(const struct chat *chat)
 
 	if (history == NULL)
 		arena_exhausted(chat->task->arena);
-	arena_later(chat->task->arena, put_json, history);
+	arena_later(chat->scratch, put_json, history);
 	return history;
 }
 
@@ -217,7 +217,7 @@ static int put_question(const struct chat *chat, struct llm_message *messages)
 
 int prompt_assemble(struct chat *chat)
 {
-	struct arena *arena = chat->task->arena;
+	struct arena *arena = chat->scratch;
 	int window = chat->setup.context_tokens, n_question, n, i;
 	int64_t room = window - (window / ANSWER_SHARE < ANSWER_TOKENS ? window / ANSWER_SHARE : ANSWER_TOKENS);
 	struct str *system = expand(chat, chat->system != NULL   ? chat->system
@@ -246,6 +246,8 @@ int prompt_assemble(struct chat *chat)
 		messages[0] = (struct llm_message){.role = "system", .content = system->at};
 	memcpy(messages + n, question, (size_t)n_question * sizeof(*question));
 	n += n_question;
+	for (i = 0; i < n; i++)
+		chat->prompt_bytes += i == 0 ? system->len : strlen(messages[i].content);
 	chat->call.messages = system->len > 0 ? messages : messages + 1;
 	chat->call.n_messages = system->len > 0 ? n : n - 1;
 	return 0;

@@ -457,6 +457,7 @@ static int ask(struct llm_call *call, const char *body, size_t len)
 		.connect_timeout_s = config->llm_connect_timeout_s,
 		.first_timeout_s = config->llm_first_timeout_s,
 		.idle_timeout_s = config->llm_idle_timeout_s,
+		.total_timeout_s = config->llm_total_timeout_s,
 		.silence_s = config->keepalive_s,
 		.data = on_data,
 		.silence = on_silence,
@@ -497,6 +498,7 @@ static int complete(struct llm_call *call)
 	struct str *body = write_body(call);
 	int slot = slots_take(call->task, call->setup->url);
 
+	call->on_asked(call->arg);
 	if (slot < 0)
 		return -1;
 	/* With the arena, so that the slot is given back even when memory runs out. */

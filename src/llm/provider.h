@@ -78,6 +78,7 @@ struct llm_call {
 	int (*on_tool_calls)(void *arg, const char *json, size_t len); /* a delta: an array of pieces of calls */
 	int (*on_silence)(void *arg);
 	bool (*gone)(void *arg);
+	void (*on_asked)(void *arg); /* the messages are not needed any more: their memory may be given back */
 	void *arg;
 
 	/* What came of it. */

@@ -55,6 +55,7 @@ static int complete(struct llm_call *call)
 {
 	int i, stop = 0;
 
+	call->on_asked(call->arg);
 	if (call->has_tools)
 		return fail_field(call->task, 400, "tools_unsupported", "tools",
 			"No model is configured, and quoting documents calls no tools.");

@@ -39,7 +39,7 @@ static struct {
 	const char *remove; /* the socket's path, to be taken away at the end; NULL: not ours */
 	bool verbose;       /* -v: whatever the configuration says */
 	int listen_fd;
-	sigset_t signals, before;
+	sigset_t signals;
 	struct child children[MAX_WORKERS];
 	int backoff_ms;
 	int64_t start_ms; /* when the next worker may be started */
@@ -92,7 +92,6 @@ static void start_worker(void)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(0);
-	sigprocmask(SIG_SETMASK, &master.before, NULL);
 	exit(worker_run(master.config, master.listen_fd, child->id));
 }
 
@@ -246,7 +245,8 @@ int master_run(struct config *config, const char *path, int listen_fd, const cha
 	sigaddset(&master.signals, SIGINT);
 	sigaddset(&master.signals, SIGHUP);
 	sigaddset(&master.signals, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &master.signals, &master.before);
+	/* Workers inherit this: a signal that comes before one of them waits for it stays pending. */
+	sigprocmask(SIG_BLOCK, &master.signals, NULL);
 	start_missing();
 	log_event(LOG_INFO, NULL, "ready", "listen=%s workers=%d threads=%d", strchr(master.node, ':') + 1,
 		config->processes, config->threads);

@@ -239,6 +239,21 @@ PGresult *db_rows(struct task *task, const struct stmt *stmt, const char *const 
 	return db_run(task, &call, 1) < 0 ? NULL : call.rows;
 }
 
+PGresult *db_rows_in(struct arena *arena, struct task *task, const struct stmt *stmt, const char *const *args, int n_args)
+{
+	struct task inner = *task;
+	PGresult *rows;
+
+	inner.arena = arena;
+	rows = db_rows(&inner, stmt, args, n_args);
+	task->identity.tenant_id = inner.identity.tenant_id;
+	task->identity.account_id = inner.identity.account_id;
+	task->identity.role = inner.identity.role;
+	if (rows == NULL)
+		fail_take(task, &inner);
+	return rows;
+}
+
 int db_enter(struct task *task)
 {
 	return db_run(task, NULL, 0);

@@ -150,7 +150,7 @@ daemon off;
 worker_processes 1;
 pid $dir/pid;
 error_log $dir/error.log info;
-events { worker_connections 4096; }
+events { worker_connections 16384; }
 http {
     access_log $dir/access.log;
 $temp    $http
