@@ -97,6 +97,7 @@ static int run_pool(struct config *config, const char *path, bool verbose)
 			     : socket_listen(config->listen, config->socket_mode, problem, sizeof(problem));
 		if (fd < 0) {
 			log_event(LOG_ERROR, NULL, "listen", "problem=\"%s\"", problem);
+			config_free(config);
 			return 1;
 		}
 		own = strdup(config->listen); /* the master may read a new configuration */

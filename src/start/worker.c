@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -47,6 +48,7 @@ static const size_t stack_bytes = 256 << 10;
 static struct {
 	const struct config *config;
 	int listen_fd;
+	int gate_fd; /* both of them: epoll wakes one process for a connection, where poll() wakes all */
 	int wake_fd; /* readable from the moment the worker drains */
 	pthread_mutex_t lock;
 	pthread_cond_t lead; /* the leader's place is free, or the worker drains */
@@ -102,16 +104,15 @@ static bool take_lead(void)
 /* Wait for a connection; -1 when the worker drains. */
 static int accept_next(void)
 {
-	struct pollfd wait[2] = {{.fd = worker.listen_fd, .events = POLLIN}, {.fd = worker.wake_fd, .events = POLLIN}};
+	struct epoll_event event = {0};
 
 	for (;;) {
 		int fd;
 
-		poll(wait, 2, -1);
-		if (wait[1].revents != 0)
-			return -1;
-		if (wait[0].revents == 0)
+		if (epoll_wait(worker.gate_fd, &event, 1, -1) != 1)
 			continue;
+		if (event.data.fd == worker.wake_fd)
+			return -1;
 		/* The socket does not block: another process may have been faster. */
 		fd = accept4(worker.listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
@@ -241,6 +242,14 @@ static void *thread_main(void *unused)
 	return NULL;
 }
 
+static void watch_gate(int fd, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.fd = fd};
+
+	if (epoll_ctl(worker.gate_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		log_event(LOG_ERROR, NULL, "accept", "error=\"%s\"", strerror(errno));
+}
+
 static void open_gates(const struct config *config, int listen_fd, const char *id)
 {
 	pthread_condattr_t monotonic;
@@ -248,6 +257,9 @@ static void open_gates(const struct config *config, int listen_fd, const char *i
 	worker.config = config;
 	worker.listen_fd = listen_fd;
 	worker.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	worker.gate_fd = epoll_create1(EPOLL_CLOEXEC);
+	watch_gate(worker.wake_fd, EPOLLIN);
+	watch_gate(listen_fd, EPOLLIN | EPOLLEXCLUSIVE);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&worker.lead, &monotonic);

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -170,6 +171,17 @@ static void exhausted(struct request *req)
 	form_reply(req);
 }
 
+/* malloc_trim() leaves the top of every arena but the main one; that goes when a piece of 64 kB or more is freed there.
+ * volatile: a malloc() that is only freed would be left out by the compiler. */
+static void give_memory_back(void)
+{
+	void *volatile piece;
+
+	malloc_trim(0);
+	piece = malloc(100 << 10);
+	free(piece);
+}
+
 void dispatch(struct wire *wire, const struct config *config, struct arena *arena)
 {
 	struct request *volatile req = NULL;
@@ -198,7 +210,7 @@ void dispatch(struct wire *wire, const struct config *config, struct arena *aren
 	arena_empty(arena);
 	/* A parsed body is a million small pieces, which malloc would keep for the next ones. */
 	if (large)
-		malloc_trim(0);
+		give_memory_back();
 }
 
 void dispatch_busy(struct wire *wire, const struct config *config, struct arena *arena)
