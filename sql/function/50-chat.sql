@@ -19,8 +19,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.acting_account(bigint) IS 'Whose chat it is: the caller''s, or the account that a caller who sees all names; an unknown one is nobody.';
 
-CREATE OR REPLACE FUNCTION exedra.conversation(thread bigint, session text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-$$ SELECT coalesce('t' || thread, '') || coalesce('s' || session, '') $$;
+CREATE OR REPLACE FUNCTION exedra.conversation(thread bigint, session text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN coalesce('t' || thread, '') || coalesce('s' || session, '');
+END $$;
 COMMENT ON FUNCTION exedra.conversation(bigint, text) IS 'What chat.conversation holds for a thread and a session, either of which may be NULL.';
 
 CREATE OR REPLACE FUNCTION exedra.chat_history(workspace bigint, conversation text, account bigint, most int) RETURNS text
@@ -55,6 +57,7 @@ DECLARE
     tenant constant bigint := exedra.tenant_id();
     room exedra.workspace;
     thread_id bigint;
+    talk text;
     o exedra.opened_chat;
 BEGIN
     SELECT * INTO room FROM exedra.workspace w WHERE w.tenant_id = tenant AND w.slug = open_chat.slug;
@@ -69,7 +72,12 @@ BEGIN
     IF o.thread_found THEN
         o.tenant_id := tenant;
         o.workspace_id := room.id;
-        o.account_id := exedra.acting_account(act_as);
+        IF act_as IS NULL THEN
+            o.account_id := exedra.account_id();
+        ELSE
+            o.account_id := exedra.acting_account(act_as);
+        END IF;
+        talk := coalesce('t' || thread_id, '') || coalesce('s' || session, '');
         o.name := room.name;
         o.prompt := room.prompt;
         o.temperature := room.temperature;
@@ -79,11 +87,12 @@ BEGIN
         o.refusal := room.refusal;
         o.mode := coalesce(open_chat.mode, room.chat_mode);
         IF with_history THEN
-            o.history := exedra.chat_history(room.id, exedra.conversation(thread_id, session), o.account_id,
+            o.history := exedra.chat_history(room.id, talk, o.account_id,
                                              CASE room.history_length WHEN 0 THEN 20 ELSE room.history_length END);
         END IF;
-        INSERT INTO exedra.chat (tenant_id, workspace_id, thread_id, api_session_id, account_id, origin, mode, prompt, attachments)
-        VALUES (tenant, room.id, thread_id, session, o.account_id, open_chat.origin, o.mode, question, open_chat.attachments)
+        INSERT INTO exedra.chat (tenant_id, workspace_id, thread_id, api_session_id, account_id, conversation, origin, mode, prompt,
+               attachments)
+        VALUES (tenant, room.id, thread_id, session, o.account_id, talk, open_chat.origin, o.mode, question, open_chat.attachments)
         RETURNING id INTO o.chat_id;
         INSERT INTO exedra.open_chat (tenant_id, chat_id, ticket, worker)
         VALUES (tenant, o.chat_id, open_chat.ticket, open_chat.worker);

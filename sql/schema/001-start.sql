@@ -248,8 +248,7 @@ CREATE TABLE exedra.chat (
     thread_id       bigint,
     api_session_id  text COLLATE "C",
     account_id      bigint,
-    conversation    text COLLATE "C" NOT NULL GENERATED ALWAYS AS
-                    (coalesce('t' || thread_id, '') || coalesce('s' || api_session_id, '')) STORED,
+    conversation    text COLLATE "C" NOT NULL DEFAULT '',
     origin          text NOT NULL,
     state           text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'stopped', 'failed')),
     include         boolean NOT NULL DEFAULT true,
@@ -283,7 +282,7 @@ CREATE INDEX chat_thread ON exedra.chat (tenant_id, thread_id) WHERE thread_id I
 COMMENT ON TABLE exedra.chat IS 'A question and what became of it.';
 COMMENT ON COLUMN exedra.chat.workspace_id IS 'NULL: passed through to a model without a workspace.';
 COMMENT ON COLUMN exedra.chat.api_session_id IS 'sessionId of AnythingLLM''s API: a partition of the history.';
-COMMENT ON COLUMN exedra.chat.conversation IS 'Which conversation of the workspace: empty = the main one, t and a thread''s id, s and a session.';
+COMMENT ON COLUMN exedra.chat.conversation IS 'Which conversation of the workspace: empty = the main one, t and a thread''s id, s and a session; as exedra.conversation() makes it, stored because an expression would be planned anew for every row that is written.';
 COMMENT ON COLUMN exedra.chat.state IS 'open while a model answers; done = the whole answer is here; stopped = cut short, what came is here; failed = no answer, see reason.';
 COMMENT ON COLUMN exedra.chat.include IS 'false: reset or refused; no longer shown to a model.';
 
@@ -301,7 +300,7 @@ COMMENT ON COLUMN exedra.open_chat.ticket IS 'Proof with which the worker that o
 COMMENT ON COLUMN exedra.open_chat.worker IS 'Which worker process answers, as node/pool/uuid: its open chats end when it dies.';
 
 CREATE TABLE exedra.usage (
-    tenant_id          bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    tenant_id          bigint NOT NULL,
     id                 bigint GENERATED ALWAYS AS IDENTITY,
     at                 timestamptz NOT NULL DEFAULT now(),
     chat_id            bigint,

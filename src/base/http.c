@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -20,6 +22,7 @@
 enum {
 	MAX_IDLE_LINES = 256,
 	MAX_RETRY_AFTER_S = 3600,
+	LAST_MS = 5,   /* for the end of a body of which nothing more is wanted */
 	LOOK_MS = 200, /* between two looks after the client */
 };
 
@@ -50,7 +53,9 @@ struct exchange {
 	int64_t began_ms;
 	int64_t looked_ms;      /* when the client was last looked after */
 	struct task *task;
-	int since_enough; /* calls of on_progress() since call->enough */
+	int64_t enough_ms;      /* since when call->enough */
+	timer_t alarm;          /* ends libcurl's wait */
+	bool alarmed;
 	bool stopped;     /* a callback of the caller's said so */
 	bool ended;       /* we ended it; call->end says why */
 	CURL *easy;
@@ -180,6 +185,21 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 	return len;
 }
 
+/* libcurl waits for up to a second; this thread's own alarm ends that. */
+static void set_alarm(struct exchange *exchange)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2};
+	const struct itimerspec soon = {.it_value.tv_nsec = (LAST_MS + 1) * 1000000L};
+
+	exchange->enough_ms = clock_ms();
+	event._sigev_un._tid = gettid();
+	exchange->alarmed = timer_create(CLOCK_MONOTONIC, &event, &exchange->alarm) == 0;
+	if (exchange->alarmed)
+		timer_settime(exchange->alarm, 0, &soon, NULL);
+	else
+		exchange->enough_ms -= LAST_MS;
+}
+
 static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct exchange *exchange = arg;
@@ -198,6 +218,8 @@ static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 		exchange->stopped = true;
 		return 0;
 	}
+	if (call->enough && exchange->enough_ms == 0)
+		set_alarm(exchange);
 	return size * n;
 }
 
@@ -242,9 +264,8 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	long code = 0;
 
 	(void)a, (void)b, (void)c, (void)d;
-	/* The caller has all it wants.  Called once in the turn that brought it, whether or not that was the end of the
-	 * body; a second time only when it was not: then the end is not waited for. */
-	if (call->enough && exchange->since_enough++ > 0)
+	/* The caller has all it wants: the end of the body, which lets the connection be kept, is waited for shortly. */
+	if (call->enough && now - exchange->enough_ms >= LAST_MS)
 		return end_now(exchange, HTTP_DONE_EARLY);
 	if (__atomic_load_n(&exchange->task->stop, __ATOMIC_ACQUIRE))
 		return end_now(exchange, HTTP_TASK_STOPPED);
@@ -376,6 +397,8 @@ void http_run(struct task *task, struct http_call *call)
 	set_waiting(task, true);
 	result = curl_easy_perform(line->easy);
 	set_waiting(task, false);
+	if (exchange.alarmed)
+		timer_delete(exchange.alarm);
 	if (!exchange.ended)
 		call->end = end_of(result, &exchange);
 	curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);
