@@ -299,6 +299,7 @@ static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "exedra");
 	curl_easy_setopt(
 		easy, CURLOPT_ACCEPT_ENCODING, ""); /* what comes compressed unasked is decoded, not passed on */
+	curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L); /* libcurl tries every kept one again when it turns out dead */
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);

@@ -89,6 +89,7 @@ static int run_pool(struct config *config, const char *path, bool verbose)
 	char problem[300], *own = NULL;
 	int fd, status;
 
+	master_hold_signals();
 	if (socket_given(STDIN_FILENO)) {
 		fd = socket_adopt(STDIN_FILENO);
 	} else {

@@ -228,6 +228,17 @@ static void hold_node(void)
 	graveyard_sweep(master.node, master.pool);
 }
 
+void master_hold_signals(void)
+{
+	sigemptyset(&master.signals);
+	sigaddset(&master.signals, SIGTERM);
+	sigaddset(&master.signals, SIGINT);
+	sigaddset(&master.signals, SIGHUP);
+	sigaddset(&master.signals, SIGCHLD);
+	/* Workers inherit this: a signal that comes before one of them waits for it stays pending. */
+	sigprocmask(SIG_BLOCK, &master.signals, NULL);
+}
+
 int master_run(struct config *config, const char *path, int listen_fd, const char *remove, bool verbose)
 {
 	master.remove = remove;
@@ -240,13 +251,6 @@ int master_run(struct config *config, const char *path, int listen_fd, const cha
 	if (graveyard_open() < 0)
 		return 1;
 	hold_node();
-	sigemptyset(&master.signals);
-	sigaddset(&master.signals, SIGTERM);
-	sigaddset(&master.signals, SIGINT);
-	sigaddset(&master.signals, SIGHUP);
-	sigaddset(&master.signals, SIGCHLD);
-	/* Workers inherit this: a signal that comes before one of them waits for it stays pending. */
-	sigprocmask(SIG_BLOCK, &master.signals, NULL);
 	start_missing();
 	log_event(LOG_INFO, NULL, "ready", "listen=%s workers=%d threads=%d", strchr(master.node, ':') + 1,
 		config->processes, config->threads);
