@@ -60,7 +60,8 @@ my $sum = 0;
 $sum += $_ for values %$got;
 is $sum, $n, sprintf '%d are answered, %.0f a second', $n, $n / $took;
 is_deeply [grep { !/^(?:$expected)$/ } keys %$got], [], 'all as they should be: ' . json_text($got);
-cmp_ok $last->{own} - $first->{own}, '<=', (asan() ? 2 : 0.1) * $first->{pss},
+# a tenth more, or what two dozen threads take that happen to wait just now
+cmp_ok $last->{own} - $first->{own}, '<=', asan() ? 2 * $first->{pss} : $first->{pss} > 10_000 ? 0.1 * $first->{pss} : 1000,
     "memory: $first->{pss} kB after 1,000, of it $first->{own} our own; $last->{pss} kB, $last->{own} our own after $n";
 is $last->{fds}, $first->{fds}, 'descriptors';
 # main thread, leader and two that are spare

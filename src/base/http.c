@@ -185,25 +185,44 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 	return len;
 }
 
-/* libcurl waits for up to a second; this thread's own alarm ends that. */
-static void set_alarm(struct exchange *exchange)
+/* While a callback of the caller's writes to its client the alarm must wait: a write that it interrupts counts as failed. */
+static void hold_alarm(bool hold)
+{
+	sigset_t alarm;
+
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGUSR2);
+	pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &alarm, NULL);
+}
+
+/* libcurl waits for up to a second; alarms of this thread's own end that: now and then, to look after the client, and soon,
+ * when nothing more is wanted. */
+static void start_alarm(struct exchange *exchange)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2};
-	const struct itimerspec soon = {.it_value.tv_nsec = (LAST_MS + 1) * 1000000L};
+	const struct itimerspec now_and_then = {.it_value.tv_nsec = 2 * LOOK_MS * 1000000L,
+		.it_interval.tv_nsec = 2 * LOOK_MS * 1000000L};
 
-	exchange->enough_ms = clock_ms();
 	event._sigev_un._tid = gettid();
 	exchange->alarmed = timer_create(CLOCK_MONOTONIC, &event, &exchange->alarm) == 0;
 	if (exchange->alarmed)
+		timer_settime(exchange->alarm, 0, &now_and_then, NULL);
+}
+
+static void note_enough(struct exchange *exchange)
+{
+	const struct itimerspec soon = {.it_value.tv_nsec = (LAST_MS + 1) * 1000000L, .it_interval.tv_nsec = LAST_MS * 1000000L};
+
+	exchange->enough_ms = clock_ms();
+	if (exchange->alarmed)
 		timer_settime(exchange->alarm, 0, &soon, NULL);
-	else
-		exchange->enough_ms -= LAST_MS;
 }
 
 static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct exchange *exchange = arg;
 	struct http_call *call = exchange->call;
+	int stop;
 
 	exchange->quiet_since_ms = clock_ms();
 	exchange->signal_ms = exchange->quiet_since_ms + call->silence_s * 1000;
@@ -214,12 +233,15 @@ static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 		curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &code);
 		call->status = (int)code; /* known to `data` from its first call on */
 	}
-	if (call->data(call->arg, bytes, size * n) != 0) {
+	hold_alarm(true);
+	stop = call->data(call->arg, bytes, size * n);
+	hold_alarm(false);
+	if (stop != 0) {
 		exchange->stopped = true;
 		return 0;
 	}
 	if (call->enough && exchange->enough_ms == 0)
-		set_alarm(exchange);
+		note_enough(exchange);
 	return size * n;
 }
 
@@ -262,6 +284,7 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	struct http_call *call = exchange->call;
 	int64_t now = clock_ms(), quiet_ms = now - exchange->quiet_since_ms;
 	long code = 0;
+	int stop;
 
 	(void)a, (void)b, (void)c, (void)d;
 	/* The caller has all it wants: the end of the body, which lets the connection be kept, is waited for shortly. */
@@ -280,7 +303,10 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	}
 	if (call->silence != NULL && now >= exchange->signal_ms) {
 		exchange->signal_ms = now + call->silence_s * 1000;
-		if (call->silence(call->arg) != 0)
+		hold_alarm(true);
+		stop = call->silence(call->arg);
+		hold_alarm(false);
+		if (stop != 0)
 			return end_now(exchange, HTTP_CLIENT_GONE);
 	}
 	return 0;
@@ -396,6 +422,7 @@ void http_run(struct task *task, struct http_call *call)
 	exchange.task = task;
 	set_up(line->easy, &exchange, headers);
 	set_waiting(task, true);
+	start_alarm(&exchange);
 	result = curl_easy_perform(line->easy);
 	set_waiting(task, false);
 	if (exchange.alarmed)
