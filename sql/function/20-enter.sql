@@ -92,7 +92,7 @@ BEGIN
         WITH gone AS (
             DELETE FROM exedra.open_chat o
              WHERE o.tenant_id = one
-               AND (o.worker = fail_chats.worker
+               AND (o.worker = fail_chats.worker OR o.ticket::text = fail_chats.worker
                     OR (starts_with(o.worker, node || '/') AND NOT starts_with(o.worker, pool || '/')))
             RETURNING o.chat_id
         )

@@ -10,6 +10,7 @@
 #include "core/outcome.h"
 #include "core/prompt.h"
 #include "core/retrieve.h"
+#include "core/settle.h"
 #include "core/watch.h"
 #include "core/worker_id.h"
 #include "store/db.h"
@@ -129,8 +130,11 @@ static int open_free(struct chat *chat, const char *ticket)
 	PGresult *rows = db_rows(chat->task, &sql_chat_open_free,
 		ARGS(chat->message, chat->attachments, chat->origin, ticket, worker_id()));
 
-	if (rows == NULL)
+	if (rows == NULL) {
+		if (chat->task->failure.status == 503)
+			settle_ticket(ticket);
 		return -1;
+	}
 	chat->mode = "chat";
 	chat->prompt = "";
 	chat->history = "[]";
@@ -151,8 +155,11 @@ static int open_chat(struct chat *chat)
 	rows = db_rows_in(chat->scratch, task, &sql_chat_open,
 		ARGS(chat->slug, chat->message, chat->mode, chat->session, chat->attachments, chat->origin, ticket,
 			worker_id(), chat->thread, chat->act_as, db_bool_arg(chat->given == NULL)));
-	if (rows == NULL)
+	if (rows == NULL) {
+		if (task->failure.status == 503)
+			settle_ticket(ticket);
 		return -1;
+	}
 	if (PQntuples(rows) == 0)
 		return workspace_unknown(task, chat->slug);
 	if (!db_true(rows, 0, "thread_found"))

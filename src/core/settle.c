@@ -3,10 +3,12 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "core/watch.h"
 #include "store/db.h"
 
 enum { MAX_BYTES = 64 << 20, MAX_ARGS = 14, ANSWER = 5, SOURCES = 6 }; /* places in sql/chat/close.sql */
@@ -18,8 +20,15 @@ struct outcome {
 	char *args[MAX_ARGS];
 };
 
+struct doubt {
+	struct doubt *next;
+	int tries;
+	char ticket[40];
+};
+
 static struct {
 	pthread_mutex_t lock;
+	struct doubt *doubts;
 	struct outcome *first;
 	size_t bytes;
 } kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -87,8 +96,45 @@ static bool settled(const struct outcome *outcome)
 	return done;
 }
 
+static void settle_again(struct doubt *doubt)
+{
+	pthread_mutex_lock(&kept.lock);
+	doubt->next = kept.doubts;
+	kept.doubts = doubt;
+	pthread_mutex_unlock(&kept.lock);
+}
+
+void settle_ticket(const char *ticket)
+{
+	struct doubt *doubt = calloc(1, sizeof(*doubt));
+
+	if (doubt == NULL)
+		return;
+	snprintf(doubt->ticket, sizeof(doubt->ticket), "%s", ticket);
+	settle_again(doubt);
+}
+
+static void settle_doubts(void)
+{
+	struct doubt *doubt, *next;
+
+	pthread_mutex_lock(&kept.lock);
+	doubt = kept.doubts;
+	kept.doubts = NULL;
+	pthread_mutex_unlock(&kept.lock);
+	for (; doubt != NULL; doubt = next) {
+		next = doubt->next;
+		/* Twice: the database may have been about to commit it. */
+		if (watch_bury(doubt->ticket, NULL, NULL) < 0 || doubt->tries++ == 0)
+			settle_again(doubt);
+		else
+			free(doubt);
+	}
+}
+
 void settle_tick(void)
 {
+	settle_doubts();
 	for (;;) {
 		struct outcome *outcome;
 

@@ -7,14 +7,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "core/watch.h"
 #include "core/worker_id.h"
 
 /* More deaths than graves while the database is away: the last ones wait for the sweep of the next pool. */
+enum { AGAIN_MS = 1000 };
 enum { GRAVES = 256, FREE = 0, DEAD = -1 }; /* a grave's state; else the pid of the worker that is at it */
 
 struct grave {
 	int state;
+	bool once;        /* buried once: once more, for what the database was still about to commit */
+	int64_t again_ms;
 	char id[WORKER_ID_TEXT];
 };
 
@@ -51,6 +55,8 @@ void graveyard_add(pid_t pid, const char *worker_id)
 		change(&grave->state, pid, DEAD);
 		if (!added && __atomic_load_n(&grave->state, __ATOMIC_ACQUIRE) == FREE) {
 			snprintf(grave->id, sizeof(grave->id), "%s", worker_id);
+			grave->once = false;
+			grave->again_ms = 0;
 			__atomic_store_n(&grave->state, DEAD, __ATOMIC_RELEASE);
 			added = true;
 		}
@@ -64,6 +70,18 @@ void graveyard_sweep(const char *node, const char *pool)
 	__atomic_store_n(&yard->sweep, DEAD, __ATOMIC_RELEASE);
 }
 
+/* The grave's next state. */
+static int bury(struct grave *grave)
+{
+	bool done = watch_bury(grave->id, NULL, NULL) == 0;
+
+	if (done && grave->once)
+		return FREE;
+	grave->once = grave->once || done;
+	grave->again_ms = clock_ms() + AGAIN_MS;
+	return DEAD;
+}
+
 void graveyard_tick(void)
 {
 	int me = (int)getpid(), i;
@@ -71,9 +89,8 @@ void graveyard_tick(void)
 	for (i = 0; i < GRAVES; i++) {
 		struct grave *grave = &yard->graves[i];
 
-		if (change(&grave->state, DEAD, me))
-			__atomic_store_n(
-				&grave->state, watch_bury(grave->id, NULL, NULL) == 0 ? FREE : DEAD, __ATOMIC_RELEASE);
+		if (clock_ms() >= grave->again_ms && change(&grave->state, DEAD, me))
+			__atomic_store_n(&grave->state, bury(grave), __ATOMIC_RELEASE);
 	}
 	if (change(&yard->sweep, DEAD, me))
 		__atomic_store_n(
