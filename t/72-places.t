@@ -89,9 +89,9 @@ subtest 'places of streams' => sub {
     is_deeply [map { $_->{status} } @streams], [(200) x $PLACES], "$PLACES streams have a place";
     ok $_->next(10), 'it runs' for $streams[-1];
     my @auth = map { http($nginx, GET => '/v1/auth', key => $key) } 1 .. 21;
-    # two threads are left: one may still be at the end of the request before
+    # two threads are left; those at the end of a request wait for nginx to close, which takes its time on a busy machine
     my $refused = grep { $_->{status} != 200 } @auth;
-    cmp_ok $refused, '<=', asan() ? 5 : 1, "reads go on, $refused refused";
+    cmp_ok $refused, '<=', asan() ? 5 : 3, "reads go on, $refused refused";
     my $median = median(map { $_->{seconds} } @auth);
     cmp_ok $median, '<', allow_for(0.05), sprintf 'within 50 ms: %.1f ms', 1000 * $median;
     for (
