@@ -203,3 +203,18 @@ void arena_empty(struct arena *arena)
 	}
 	rewind_to_first(arena);
 }
+
+static void free_within(void *arena)
+{
+	arena_free(arena);
+}
+
+struct arena *arena_within(struct arena *outer)
+{
+	struct arena *inner = arena_new();
+
+	if (inner == NULL)
+		arena_exhausted(outer);
+	arena_later(outer, free_within, inner);
+	return inner;
+}

@@ -333,17 +333,9 @@ static int complete(struct chat *chat)
 	return 0;
 }
 
-static void free_arena(void *arena)
-{
-	arena_free(arena);
-}
-
 int chat_run(struct chat *chat)
 {
-	chat->scratch = arena_new();
-	if (chat->scratch == NULL)
-		arena_exhausted(chat->task->arena);
-	arena_later(chat->task->arena, free_arena, chat->scratch);
+	chat->scratch = arena_within(chat->task->arena);
 	chat->answer = str_new(chat->task->arena);
 	chat->sources = "[]";
 	chat->metrics = "{}";

@@ -115,21 +115,13 @@ static void abandon(struct task *task, int64_t id)
 	task->failure = failure;
 }
 
-static void free_arena(void *arena)
-{
-	arena_free(arena);
-}
-
 int ingest_document(struct task *task, const struct config *config, struct document *d)
 {
-	struct arena *arena = task->arena, *small = arena_new();
+	struct arena *arena = task->arena, *small = arena_within(arena);
 	PGresult *rows;
 	const char *version;
 	int n_chunks;
 
-	if (small == NULL)
-		arena_exhausted(arena);
-	arena_later(arena, free_arena, small);
 	rows = db_rows(task, &sql_document_begin,
 		ARGS(d->uuid, d->folder, d->name, d->title, d->url, d->author, d->description, d->source,
 			d->chunk_source, d->published, db_int_arg(arena, d->word_count),

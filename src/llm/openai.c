@@ -405,11 +405,6 @@ static bool pause_before(struct llm_call *call, int try, int retry_after_s)
 	return !call->stopped;
 }
 
-static void free_arena(void *arena)
-{
-	arena_free(arena);
-}
-
 static void reading_begin(struct reading *reading)
 {
 	str_clear(reading->body);
@@ -426,10 +421,7 @@ static struct reading *reading_new(struct llm_call *call, struct http_call *http
 
 	reading->call = call;
 	reading->http = http;
-	reading->small = arena_new();
-	if (reading->small == NULL)
-		arena_exhausted(arena);
-	arena_later(arena, free_arena, reading->small);
+	reading->small = arena_within(arena);
 	reading->text = str_new(arena);
 	reading->body = str_new(arena);
 	return reading;

@@ -321,14 +321,6 @@ const char *db_int_arg(struct arena *arena, int64_t number)
 	return arena_printf(arena, "%lld", (long long)number);
 }
 
-const char *db_number_arg(struct arena *arena, double number)
-{
-	struct str *out = str_new(arena);
-
-	str_json_number(out, number);
-	return out->at;
-}
-
 const char *db_bool_arg(bool truth)
 {
 	return truth ? "true" : "false";

@@ -44,7 +44,6 @@ bool db_true(PGresult *, int row, const char *column);
 /* Text for a parameter: an array literal, numbers. */
 const char *db_array(struct arena *, const char *const *items, size_t n);
 const char *db_int_arg(struct arena *, int64_t);
-const char *db_number_arg(struct arena *, double);
 const char *db_bool_arg(bool);
 
 /* Give up what an escaped task holds. */
