@@ -1,6 +1,7 @@
 # Builds SQL files into C: statements (sql/<noun>/<verb>.sql) as `const struct stmt sql_<noun>_<verb>`, schema and
 # function files as lists for exedractl.  Usage: awk -f embed.awk -v part=header|statements|scripts FILE...
-# A statement's comment stays in the file; what PostgreSQL gets begins at its first line of SQL.
+# A statement's comment stays in the file; what PostgreSQL gets begins at its first line of SQL.  "Shares its transaction" at
+# the beginning of a comment's line is for store/db.c: requests that wait for a connection may run it in one commit.
 
 function quote(line) {
 	gsub(/\\/, "\\\\", line)
@@ -16,7 +17,7 @@ function finish() {
 		printf "extern const struct stmt sql_%s;\n", name
 	else if (part == "statements") {
 		sub(/;\\n"\n$/, "\"\n", text)
-		printf "const struct stmt sql_%s = {\"%s\", %d, %d,\n%s};\n\n", name, name, number, n_params, text
+		printf "const struct stmt sql_%s = {\"%s\", %d, %d, %s,\n%s};\n\n", name, name, number, n_params, shares, text
 	}
 	number++
 }
@@ -30,6 +31,7 @@ FNR == 1 {
 	name = piece[n - 1] "_" base
 	text = ""
 	n_params = 0
+	shares = "false"
 	if (part == "scripts") {
 		if (number++ > 0)
 			print "\t},"
@@ -39,6 +41,7 @@ FNR == 1 {
 
 part == "scripts" { printf "%s", quote($0); next }
 
+/^-- Shares its transaction/ { shares = "true" }
 /^--/ && text == "" { next }
 
 {

@@ -96,7 +96,7 @@ INSERT INTO exedra.chunk (tenant_id, version_id, no, text, words, length)
 INSERT INTO exedra.workspace_document (tenant_id, workspace_id, document_id) SELECT tenant, CASE WHEN tenant = 1 THEN 1 ELSE i END, i FROM things;
 INSERT INTO exedra.chat (id, tenant_id, workspace_id, account_id, api_session_id, conversation, origin, state, mode, prompt, answer) OVERRIDING SYSTEM VALUE
     SELECT 8 * i + n, tenant, CASE WHEN tenant = 1 THEN 1 ELSE i END, CASE WHEN n % 2 = 0 THEN tenant END, CASE WHEN n > 1 THEN 's1' END, CASE WHEN n > 1 THEN 'ss1' ELSE '' END, 'api',
-    CASE n WHEN 1 THEN 'open' ELSE 'done' END, 'chat', 'Why?', 'Therefore.' FROM things, generate_series(0, 3) n;
+    CASE n WHEN 1 THEN 'open' ELSE 'done' END::exedra.chat_state, 'chat', 'Why?', 'Therefore.' FROM things, generate_series(0, 3) n;
 INSERT INTO exedra.open_chat (tenant_id, chat_id, ticket, worker)
     SELECT tenant_id, id, md5(id::text)::uuid, 'w1' FROM exedra.chat WHERE state = 'open';
 INSERT INTO exedra.usage (tenant_id, chat_id, provider, model, prompt_tokens, completion_tokens, estimated)

@@ -33,7 +33,7 @@ sub insert {
     my $values = join ', ', map { my $row = $_; '('
         . join(', ', ++$no, map { defined $row->[$_] ? "'$row->[$_]'" : 'NULL' } 0 .. 5) . ')' } @rows;
     psql($db, "INSERT INTO exedra.chat (tenant_id, workspace_id, origin, mode, prompt, answer, state, include, api_session_id, thread_id, conversation)
-        SELECT w.tenant_id, w.id, 'api', 'chat', v.prompt, v.answer, v.state, v.include::boolean, v.session, t.id,
+        SELECT w.tenant_id, w.id, 'api', 'chat', v.prompt, v.answer, v.state::exedra.chat_state, v.include::boolean, v.session, t.id,
                exedra.conversation(t.id, v.session)
         FROM exedra.workspace w, (VALUES $values) v (no, prompt, answer, state, include, session, thread)
         LEFT JOIN exedra.thread t ON t.slug = v.thread WHERE w.slug = '$slug' ORDER BY v.no");

@@ -4,12 +4,12 @@
 SELECT s.source, s.source ->> 'title' AS title, s.source ->> 'text' AS cited, (s.source ->> 'score')::float8 AS score
   FROM exedra.chat me
  CROSS JOIN LATERAL (
-       SELECT c.id, c.sources FROM exedra.chat c
+       SELECT c.recency, c.sources FROM exedra.chat c
         WHERE c.tenant_id = (SELECT exedra.tenant_id()) AND c.workspace_id = me.workspace_id AND c.conversation = me.conversation
           AND c.account_id IS NOT DISTINCT FROM me.account_id AND c.include AND c.answer IS NOT NULL
           AND c.state IN ('done', 'stopped')
-        ORDER BY - c.id LIMIT $2::int) c
+        ORDER BY c.recency LIMIT $2::int) c
  CROSS JOIN LATERAL json_array_elements(c.sources) WITH ORDINALITY s (source, no)
  WHERE me.tenant_id = (SELECT exedra.tenant_id()) AND me.id = $1::bigint
    AND json_typeof(s.source) = 'object' AND s.source ->> 'text' IS NOT NULL AND s.source ->> 'score' IS NOT NULL
- ORDER BY - c.id, s.no LIMIT $3::int;
+ ORDER BY c.recency, s.no LIMIT $3::int;

@@ -97,7 +97,7 @@ BEGIN
             RETURNING o.chat_id
         )
         UPDATE exedra.chat c
-           SET state = CASE WHEN c.answer IS NULL THEN 'failed' ELSE 'stopped' END, reason = 'worker_died', changed_at = now()
+           SET state = CASE WHEN c.answer IS NULL THEN 'failed' ELSE 'stopped' END::exedra.chat_state, reason = 'worker_died', changed_at = now()
           FROM gone g WHERE c.tenant_id = one AND c.id = g.chat_id;
         GET DIAGNOSTICS n = ROW_COUNT;
         total := total + n;

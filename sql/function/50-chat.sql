@@ -37,14 +37,14 @@ BEGIN
              WHERE c.tenant_id = tenant AND c.workspace_id = workspace AND c.conversation = chat_history.conversation
                AND c.account_id IS NULL
                AND c.include AND c.answer IS NOT NULL AND c.state IN ('done', 'stopped')
-             ORDER BY - c.id LIMIT most) h;
+             ORDER BY c.recency LIMIT most) h;
     ELSE
         SELECT string_agg('[' || to_json(h.prompt) || ',' || to_json(h.answer) || ',' || h.attachments || ']', ',') INTO items FROM (
             SELECT c.prompt, c.answer, c.attachments FROM exedra.chat c
              WHERE c.tenant_id = tenant AND c.account_id = account AND c.workspace_id = workspace
                AND c.conversation = chat_history.conversation
                AND c.include AND c.answer IS NOT NULL AND c.state IN ('done', 'stopped')
-             ORDER BY - c.id LIMIT most) h;
+             ORDER BY c.recency LIMIT most) h;
     END IF;
     RETURN exedra.json_array(items);
 END $$;
@@ -135,7 +135,7 @@ BEGIN
         RAISE EXCEPTION 'chat_gone' USING ERRCODE = 'EX410';
     END IF;
     UPDATE exedra.chat c
-       SET state = close_chat.state, include = close_chat.include, answer = close_chat.answer, sources = close_chat.sources,
+       SET state = close_chat.state::exedra.chat_state, include = close_chat.include, answer = close_chat.answer, sources = close_chat.sources,
            metrics = close_chat.metrics, reason = close_chat.reason, changed_at = now()
      WHERE c.tenant_id = tenant AND c.id = chat
     RETURNING c.workspace_id, c.account_id INTO room, who;

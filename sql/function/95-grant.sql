@@ -12,6 +12,7 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON exedra.%I TO %I', tenant_table, role);
     END LOOP;
     EXECUTE format('REVOKE UPDATE, DELETE ON exedra.usage FROM %I', role);
+    EXECUTE format('GRANT USAGE ON SEQUENCE exedra.chat_recency TO %I', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION exedra.tenant_id(), exedra.account_id(), exedra.sees_all(),
         exedra.check_version(int), exedra.enter(bytea, int, boolean, int, text), exedra.resume(bigint, bigint, uuid),
         exedra.acting_account(bigint), exedra.conversation(bigint, text), exedra.chat_history(bigint, text, bigint, int),

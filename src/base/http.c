@@ -51,13 +51,13 @@ struct exchange {
 	int64_t quiet_since_ms; /* when the last byte came, or the call began */
 	int64_t signal_ms;      /* when to call silence() */
 	int64_t began_ms;
-	int64_t looked_ms;      /* when the client was last looked after */
+	int64_t looked_ms; /* when the client was last looked after */
 	struct task *task;
-	int64_t enough_ms;      /* since when call->enough */
-	timer_t alarm;          /* ends libcurl's wait */
+	int64_t enough_ms; /* since when call->enough */
+	timer_t alarm;     /* ends libcurl's wait */
 	bool alarmed;
-	bool stopped;     /* a callback of the caller's said so */
-	bool ended;       /* we ended it; call->end says why */
+	bool stopped; /* a callback of the caller's said so */
+	bool ended;   /* we ended it; call->end says why */
 	CURL *easy;
 };
 
@@ -185,7 +185,8 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 	return len;
 }
 
-/* While a callback of the caller's writes to its client the alarm must wait: a write that it interrupts counts as failed. */
+/* While a callback of the caller's writes to its client the alarm must wait: a write that it interrupts counts as
+ * failed. */
 static void hold_alarm(bool hold)
 {
 	sigset_t alarm;
@@ -195,13 +196,13 @@ static void hold_alarm(bool hold)
 	pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &alarm, NULL);
 }
 
-/* libcurl waits for up to a second; alarms of this thread's own end that: now and then, to look after the client, and soon,
- * when nothing more is wanted. */
+/* libcurl waits for up to a second; alarms of this thread's own end that: now and then, to look after the client, and
+ * soon, when nothing more is wanted. */
 static void start_alarm(struct exchange *exchange)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2};
-	const struct itimerspec now_and_then = {.it_value.tv_nsec = 2 * LOOK_MS * 1000000L,
-		.it_interval.tv_nsec = 2 * LOOK_MS * 1000000L};
+	const struct itimerspec now_and_then = {
+		.it_value.tv_nsec = 2 * LOOK_MS * 1000000L, .it_interval.tv_nsec = 2 * LOOK_MS * 1000000L};
 
 	event._sigev_un._tid = gettid();
 	exchange->alarmed = timer_create(CLOCK_MONOTONIC, &event, &exchange->alarm) == 0;
@@ -211,11 +212,23 @@ static void start_alarm(struct exchange *exchange)
 
 static void note_enough(struct exchange *exchange)
 {
-	const struct itimerspec soon = {.it_value.tv_nsec = (LAST_MS + 1) * 1000000L, .it_interval.tv_nsec = LAST_MS * 1000000L};
+	const struct itimerspec soon = {
+		.it_value.tv_nsec = (LAST_MS + 1) * 1000000L, .it_interval.tv_nsec = LAST_MS * 1000000L};
 
 	exchange->enough_ms = clock_ms();
 	if (exchange->alarmed)
 		timer_settime(exchange->alarm, 0, &soon, NULL);
+}
+
+/* libcurl does not copy the body; a provider may answer before it has all of it. */
+static void note_sent(struct exchange *exchange)
+{
+	curl_off_t sent = 0;
+
+	if (exchange->call->sent)
+		return;
+	curl_easy_getinfo(exchange->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	exchange->call->sent = sent >= (curl_off_t)exchange->call->body_len;
 }
 
 static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
@@ -233,6 +246,7 @@ static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 		curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &code);
 		call->status = (int)code; /* known to `data` from its first call on */
 	}
+	note_sent(exchange);
 	hold_alarm(true);
 	stop = call->data(call->arg, bytes, size * n);
 	hold_alarm(false);
@@ -287,7 +301,8 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	int stop;
 
 	(void)a, (void)b, (void)c, (void)d;
-	/* The caller has all it wants: the end of the body, which lets the connection be kept, is waited for shortly. */
+	/* The caller has all it wants: the end of the body, which lets the connection be kept, is waited for shortly.
+	 */
 	if (call->enough && now - exchange->enough_ms >= LAST_MS)
 		return end_now(exchange, HTTP_DONE_EARLY);
 	if (__atomic_load_n(&exchange->task->stop, __ATOMIC_ACQUIRE))
@@ -324,7 +339,7 @@ static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "exedra");
 	curl_easy_setopt(
-		easy, CURLOPT_ACCEPT_ENCODING, ""); /* what comes compressed unasked is decoded, not passed on */
+		easy, CURLOPT_ACCEPT_ENCODING, "");      /* what comes compressed unasked is decoded, not passed on */
 	curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L); /* libcurl tries every kept one again when it turns out dead */
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
@@ -409,7 +424,7 @@ void http_run(struct task *task, struct http_call *call)
 
 	call->status = call->retry_after_s = 0;
 	call->type[0] = '\0';
-	call->any_data = call->enough = false;
+	call->any_data = call->enough = call->sent = false;
 	if (line == NULL)
 		arena_exhausted(task->arena);
 	for (i = 0; call->headers[i] != NULL; i++, headers = more)

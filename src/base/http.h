@@ -49,6 +49,7 @@ struct http_call {
 	char type[64];     /* content type, lower case, without parameters */
 	int retry_after_s; /* 0 = not said, or nonsense */
 	bool any_data;
+	bool sent; /* the whole body has gone out, and will not be asked for again: its memory may go */
 };
 
 /* In the master, before the first fork; -1 when libcurl does not work here. */

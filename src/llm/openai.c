@@ -27,7 +27,8 @@ struct reading {
 	struct llm_call *call;
 	struct http_call *http;
 	struct sse sse;
-	struct arena *small; /* emptied after each event */
+	struct arena *request; /* holds the body that is sent; NULL: given back */
+	struct arena *small;   /* emptied after each event */
 	struct utf8_stream clean;
 	struct str *text; /* one delta, cleaned */
 	struct str *body; /* an answer that is no stream */
@@ -40,9 +41,9 @@ struct reading {
 };
 
 /* The request: messages, and the question for usage at the end of the stream. */
-static struct str *write_body(struct llm_call *call)
+static struct str *write_body(struct llm_call *call, struct arena *arena)
 {
-	struct str *body = str_new(call->task->arena);
+	struct str *body = str_new(arena);
 	int i, k;
 
 	str_puts(body, "{\"model\":");
@@ -290,6 +291,11 @@ static int on_data(void *arg, const char *bytes, size_t len)
 	if (stop == -2)
 		bad_answer(reading);
 	reading->http->enough = reading->done; /* behind [DONE] only the end of the body may come */
+	/* Nothing is asked twice once text has come: a long history need not be held while the rest does. */
+	if (reading->request != NULL && reading->answered > 0 && reading->http->sent) {
+		arena_empty(reading->request);
+		reading->request = NULL;
+	}
 	return stop != 0 ? -1 : 0;
 }
 
@@ -414,13 +420,14 @@ static void reading_begin(struct reading *reading)
 	reading->call->finish_reason = "stop";
 }
 
-static struct reading *reading_new(struct llm_call *call, struct http_call *http)
+static struct reading *reading_new(struct llm_call *call, struct http_call *http, struct arena *request)
 {
 	struct arena *arena = call->task->arena;
 	struct reading *reading = arena_get(arena, sizeof(*reading));
 
 	reading->call = call;
 	reading->http = http;
+	reading->request = request;
 	reading->small = arena_within(arena);
 	reading->text = str_new(arena);
 	reading->body = str_new(arena);
@@ -436,7 +443,7 @@ static int without_slash(const char *url)
 	return (int)len;
 }
 
-static int ask(struct llm_call *call, const char *body, size_t len)
+static int ask(struct llm_call *call, struct arena *request, const struct str *body)
 {
 	const struct provider_setup *setup = call->setup;
 	const struct config *config = call->config;
@@ -444,8 +451,8 @@ static int ask(struct llm_call *call, const char *body, size_t len)
 		setup->key == NULL ? NULL : arena_printf(call->task->arena, "Authorization: Bearer %s", setup->key),
 		NULL};
 	struct http_call http = {.headers = headers,
-		.body = body,
-		.body_len = len,
+		.body = body->at,
+		.body_len = body->len,
 		.connect_timeout_s = config->llm_connect_timeout_s,
 		.first_timeout_s = config->llm_first_timeout_s,
 		.idle_timeout_s = config->llm_idle_timeout_s,
@@ -455,7 +462,7 @@ static int ask(struct llm_call *call, const char *body, size_t len)
 		.silence = on_silence,
 		.gone = on_gone,
 		.url = arena_printf(call->task->arena, "%.*s/chat/completions", without_slash(setup->url), setup->url)};
-	struct reading *reading = reading_new(call, &http);
+	struct reading *reading = reading_new(call, &http, request);
 	int try;
 
 	if (setup->guarded)
@@ -487,7 +494,8 @@ static void give_slot(void *slot)
 
 static int complete(struct llm_call *call)
 {
-	struct str *body = write_body(call);
+	struct arena *request = arena_within(call->task->arena);
+	struct str *body = write_body(call, request);
 	int slot = slots_take(call->task, call->setup->url);
 
 	call->on_asked(call->arg);
@@ -495,7 +503,7 @@ static int complete(struct llm_call *call)
 		return -1;
 	/* With the arena, so that the slot is given back even when memory runs out. */
 	arena_later(call->task->arena, give_slot, (void *)(intptr_t)slot);
-	return ask(call, body->at, body->len);
+	return ask(call, request, body);
 }
 
 const struct provider provider_openai = {"openai", complete};

@@ -12,22 +12,32 @@
 #include "store/pool.h"
 #include "store/sqlstate.h"
 
-enum { MAX_CALLS = 8, MAX_TRIES = 3, MAX_PARAMS = 16 };
+enum { MAX_CALLS = 8, MAX_TRIES = 3, MAX_PARAMS = 16, MAX_RIDERS = 15 };
 
-/* One turn of a pipeline. */
+/* One task's part of a transaction. */
 struct turn {
+	struct rider rider; /* first: the pool knows the turn by it */
 	struct task *task;
-	struct conn *conn;
-	int64_t deadline_ms;
 	struct db_call *calls; /* the entry first, where there is one */
 	int n_calls;
 	int n_queued;
 	struct {
 		int call;
 		bool prepare;
+		PGresult *rows;
 	} queued[2 * (MAX_CALLS + 1)]; /* what results will come, in order */
+	PGresult *error;               /* the first one */
 	bool lost;                     /* the connection died, or did not answer in time */
-	char sqlstate[6];              /* of the first error; "" = none */
+	bool spoilt;                   /* it shared a transaction that failed: it has to be done alone */
+};
+
+/* A connection at work for one turn, or for several that share a transaction. */
+struct trip {
+	struct conn *conn;
+	int64_t deadline_ms;
+	struct turn *turns[MAX_RIDERS + 1];
+	int n_turns;
+	bool lost, failed;
 };
 
 static void clear_rows(void *rows)
@@ -35,12 +45,11 @@ static void clear_rows(void *rows)
 	PQclear(rows);
 }
 
-static int queue_call(struct turn *turn, int call)
+static int queue_call(struct conn *conn, struct turn *turn, int call)
 {
 	const struct db_call *c = &turn->calls[call];
 	const struct stmt *stmt = c->stmt;
 	int lengths[MAX_PARAMS] = {0}, formats[MAX_PARAMS] = {0};
-	PGconn *pg = turn->conn->pg;
 
 	assert(c->n_args == stmt->n_params && stmt->n_params <= MAX_PARAMS);
 	if (stmt == &sql_session_enter) {
@@ -48,16 +57,17 @@ static int queue_call(struct turn *turn, int call)
 		formats[0] = 1;
 	}
 	if (!pool_config()->db_prepare) {
-		if (!PQsendQueryParams(pg, stmt->text, c->n_args, NULL, c->args, lengths, formats, 0))
+		if (!PQsendQueryParams(conn->pg, stmt->text, c->n_args, NULL, c->args, lengths, formats, 0))
 			return -1;
 	} else {
-		if (!turn->conn->prepared[stmt->id]) {
-			if (!PQsendPrepare(pg, stmt->name, stmt->text, 0, NULL))
+		if (!conn->prepared[stmt->id]) {
+			if (!PQsendPrepare(conn->pg, stmt->name, stmt->text, 0, NULL))
 				return -1;
+			conn->prepared[stmt->id] = 1;
 			turn->queued[turn->n_queued].prepare = true;
 			turn->queued[turn->n_queued++].call = call;
 		}
-		if (!PQsendQueryPrepared(pg, stmt->name, c->n_args, c->args, lengths, formats, 0))
+		if (!PQsendQueryPrepared(conn->pg, stmt->name, c->n_args, c->args, lengths, formats, 0))
 			return -1;
 	}
 	turn->queued[turn->n_queued].prepare = false;
@@ -65,100 +75,190 @@ static int queue_call(struct turn *turn, int call)
 	return 0;
 }
 
-static void note_error(struct turn *turn, const PGresult *rows, int call)
+/* One result: rows of a call, word that a statement is prepared, or the error that ends the transaction; behind the
+ * last call's, what the commit says. */
+static void take_result(struct trip *trip, PGresult *rows, int *turn_no, int *next)
 {
-	const char *sqlstate = PQresultErrorField(rows, PG_DIAG_SQLSTATE);
-	const char *primary = PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
+	struct turn *turn;
+	int place;
 
-	if (turn->sqlstate[0] != '\0')
-		return;
-	snprintf(turn->sqlstate, sizeof(turn->sqlstate), "%s", sqlstate == NULL ? "08006" : sqlstate);
-	if (sqlstate == NULL || strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "08", 2) == 0)
-		turn->conn->broken = true;
-	fail_clear(turn->task);
-	sqlstate_fail(turn->task, sqlstate, primary, PQresultErrorField(rows, PG_DIAG_MESSAGE_DETAIL),
-		call < turn->n_calls ? turn->calls[call].stmt->name : "commit");
-}
-
-/* One result: rows of a call, word that a statement is prepared, or the error that ends the transaction. */
-static void take_result(struct turn *turn, PGresult *rows, int *next)
-{
-	int call = *next < turn->n_queued ? turn->queued[*next].call : turn->n_calls;
-	bool prepare = *next < turn->n_queued && turn->queued[*next].prepare;
-
-	switch (PQresultStatus(rows)) {
-	case PGRES_COMMAND_OK:
-	case PGRES_TUPLES_OK:
-		if (prepare)
-			turn->conn->prepared[turn->calls[call].stmt->id] = 1;
-		else if (call < turn->n_calls)
-			turn->calls[call].rows = rows;
-		(*next)++;
-		break;
-	case PGRES_PIPELINE_ABORTED:
-		(*next)++;
-		break;
-	default:
-		note_error(turn, rows, call);
+	while (*turn_no < trip->n_turns - 1 && *next == trip->turns[*turn_no]->n_queued) {
+		(*turn_no)++;
+		*next = 0;
+	}
+	turn = trip->turns[*turn_no];
+	place = *next;
+	if (place < turn->n_queued) {
+		turn->queued[place].rows = rows;
 		(*next)++;
 	}
+	if (PQresultStatus(rows) != PGRES_COMMAND_OK && PQresultStatus(rows) != PGRES_TUPLES_OK) {
+		trip->failed = true;
+		if (place < turn->n_queued && turn->queued[place].prepare)
+			trip->conn->prepared[turn->calls[turn->queued[place].call].stmt->id] = 0;
+		if (turn->error == NULL && PQresultStatus(rows) != PGRES_PIPELINE_ABORTED) {
+			turn->error = rows;
+			return;
+		}
+	}
+	if (place == turn->n_queued)
+		PQclear(rows);
 }
 
-static void take_results(struct turn *turn)
+static void take_results(struct trip *trip)
 {
-	int next = 0, empty = 0;
+	int turn = 0, next = 0, empty = 0;
 
 	/* Between two statements' results stands one NULL; two in a row mean that nothing more will come. */
 	while (empty < 2) {
-		PGresult *rows = pool_result(turn->conn, turn->deadline_ms, &turn->lost);
+		PGresult *rows = pool_result(trip->conn, trip->deadline_ms, &trip->lost);
 
-		if (turn->lost)
+		if (trip->lost)
 			return;
 		if (rows == NULL) {
 			empty++;
 			continue;
 		}
 		empty = 0;
-		arena_later(turn->task->arena, clear_rows, rows);
-		if (PQresultStatus(rows) == PGRES_PIPELINE_SYNC)
+		if (PQresultStatus(rows) == PGRES_PIPELINE_SYNC) {
+			PQclear(rows);
 			return;
-		take_result(turn, rows, &next);
+		}
+		take_result(trip, rows, &turn, &next);
 	}
-	turn->lost = true;
+	trip->lost = true;
 }
 
 /* Send everything and take everything back.  The transaction has happened only if this ends with neither an error nor
  * a lost connection: a commit can still fail after the statements' own results have come. */
-static void run_turn(struct turn *turn)
+static void run_trip(struct trip *trip)
 {
-	int i;
+	int t, i;
 
-	for (i = 0; i < turn->n_calls; i++)
-		if (queue_call(turn, i) < 0)
-			turn->lost = true;
-	if (!turn->lost && (!PQpipelineSync(turn->conn->pg) || pool_flush(turn->conn, turn->deadline_ms) != 0))
-		turn->lost = true;
-	if (!turn->lost)
-		take_results(turn);
-	if (turn->lost) {
-		log_event(LOG_WARNING, turn->task, "database_lost", "error=\"%s\"", PQerrorMessage(turn->conn->pg));
-		turn->conn->broken = true;
+	for (t = 0; t < trip->n_turns; t++)
+		for (i = 0; i < trip->turns[t]->n_calls; i++)
+			if (queue_call(trip->conn, trip->turns[t], i) < 0)
+				trip->lost = true;
+	if (!trip->lost && (!PQpipelineSync(trip->conn->pg) || pool_flush(trip->conn, trip->deadline_ms) != 0))
+		trip->lost = true;
+	if (!trip->lost)
+		take_results(trip);
+	if (trip->lost) {
+		log_event(LOG_WARNING, trip->turns[0]->task, "database_lost", "error=\"%s\"",
+			PQerrorMessage(trip->conn->pg));
+		trip->conn->broken = true;
 	}
 }
 
-/* After a turn that failed: is there sense in another one? */
-static bool try_again(struct turn *turn, int tries)
+/* After an error the connection may be none any more, or what is prepared on it is stale. */
+static bool still_good(const struct trip *trip)
 {
+	int t;
+
+	for (t = 0; t < trip->n_turns; t++) {
+		const PGresult *error = trip->turns[t]->error;
+		const char *sqlstate = error == NULL ? "" : PQresultErrorField(error, PG_DIAG_SQLSTATE);
+
+		if (sqlstate == NULL || strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "08", 2) == 0 ||
+			sqlstate_stale(sqlstate))
+			return false;
+	}
+	return !trip->lost;
+}
+
+/* Where many wait for a connection, those that may share a transaction do: one commit, one way there and back. */
+static void take_along(struct trip *trip, int most)
+{
+	struct rider *riders = pool_riders(most), *rider;
+	int t;
+
+	for (rider = riders; rider != NULL; rider = rider->next)
+		trip->turns[trip->n_turns++] = (struct turn *)rider;
+	run_trip(trip);
+	for (t = 0; t < trip->n_turns; t++) {
+		trip->turns[t]->lost = trip->lost;
+		trip->turns[t]->spoilt = trip->failed && trip->n_turns > 1;
+	}
+	trip->conn->broken = !still_good(trip);
+	pool_let_off(riders);
+}
+
+/* What came belongs to the task from here on.  In the task's own thread: its memory may run out. */
+static void keep_results(struct turn *turn)
+{
+	int i;
+
+	for (i = 0; i < turn->n_queued; i++) {
+		PGresult *rows = turn->queued[i].rows;
+
+		if (rows == NULL)
+			continue;
+		arena_later(turn->task->arena, clear_rows, rows);
+		if (!turn->queued[i].prepare)
+			turn->calls[turn->queued[i].call].rows = rows;
+	}
+}
+
+static void note_error(struct turn *turn)
+{
+	const char *sqlstate = PQresultErrorField(turn->error, PG_DIAG_SQLSTATE);
+	int i;
+
+	for (i = 0; i < turn->n_queued && turn->queued[i].rows != turn->error; i++)
+		;
+	if (i == turn->n_queued)
+		arena_later(turn->task->arena, clear_rows, turn->error);
+	fail_clear(turn->task);
+	sqlstate_fail(turn->task, sqlstate, PQresultErrorField(turn->error, PG_DIAG_MESSAGE_PRIMARY),
+		PQresultErrorField(turn->error, PG_DIAG_MESSAGE_DETAIL),
+		i < turn->n_queued ? turn->calls[turn->queued[i].call].stmt->name : "commit");
+}
+
+/* After a turn that failed: is there sense in another one? */
+static bool try_again(const struct turn *turn, int tries)
+{
+	const char *sqlstate = turn->error == NULL ? NULL : PQresultErrorField(turn->error, PG_DIAG_SQLSTATE);
+
 	if (tries >= MAX_TRIES)
 		return false;
 	/* A reader may simply ask again.  A writer may not: the commit can have happened. */
 	if (turn->lost)
 		return turn->task->identity.entry == ENTER_BY_KEY && turn->task->identity.read_only;
-	if (sqlstate_stale(turn->sqlstate)) {
-		turn->conn->broken = true;
-		return tries < 2;
-	}
-	return sqlstate_retriable(turn->sqlstate);
+	if (sqlstate == NULL)
+		return false;
+	return sqlstate_stale(sqlstate) ? tries < 2 : sqlstate_retriable(sqlstate);
+}
+
+/* May others do it along with theirs? */
+static bool may_share(const struct turn *turn)
+{
+	int i;
+
+	for (i = 0; i < turn->n_calls; i++)
+		if (!turn->calls[i].stmt->shares)
+			return false;
+	return turn->n_calls > 0;
+}
+
+/* Run it on a connection, or let somebody else do so.  -1 when there is neither, with the reason in the task. */
+static int take_turn(struct turn *turn, bool share)
+{
+	struct task *task = turn->task;
+	/* A little more than the statement's own time-out, so that PostgreSQL's word comes first. */
+	struct trip trip = {.turns[0] = turn,
+		.n_turns = 1,
+		.deadline_ms = clock_ms() + (task->db_patience_ms > 0 ? task->db_patience_ms
+								      : pool_config()->db_timeout_s * 1000 + 2000)};
+
+	share = share && may_share(turn);
+	trip.conn = pool_take(task, trip.deadline_ms, share ? &turn->rider : NULL);
+	if (trip.conn == NULL && !turn->rider.done)
+		return -1;
+	if (trip.conn == NULL)
+		return 0;
+	take_along(&trip, share ? MAX_RIDERS : 0);
+	pool_give(task, trip.conn);
+	return 0;
 }
 
 static void learn_identity(struct task *task, PGresult *rows)
@@ -199,27 +299,25 @@ static int entry_call(struct task *task, struct db_call *call)
 int db_run(struct task *task, struct db_call *calls, int n_calls)
 {
 	struct db_call all[MAX_CALLS + 1] = {{0}};
-	int n_entry = entry_call(task, &all[0]), tries, i;
-	bool done = false, again = true;
+	int n_entry = entry_call(task, &all[0]), tries = 0, i;
+	bool done = false, again = true, alone = false;
 
 	assert(n_calls <= MAX_CALLS);
 	if (n_calls > 0)
 		memcpy(all + n_entry, calls, (size_t)n_calls * sizeof(*calls));
-	for (tries = 1; again && !done; tries++) {
+	while (again && !done) {
 		struct turn turn = {.task = task, .calls = all, .n_calls = n_entry + n_calls};
 
-		/* A little more than the statement's own time-out, so that PostgreSQL's word comes first. */
-		turn.deadline_ms = clock_ms() + (task->db_patience_ms > 0 ? task->db_patience_ms
-									  : pool_config()->db_timeout_s * 1000 + 2000);
-		turn.conn = pool_take(task, turn.deadline_ms);
-		if (turn.conn == NULL)
+		if (take_turn(&turn, !alone) < 0)
 			return -1;
-		run_turn(&turn);
-		done = !turn.lost && turn.sqlstate[0] == '\0';
-		again = !done && try_again(&turn, tries);
-		pool_give(task, turn.conn);
+		keep_results(&turn);
+		alone = alone || turn.spoilt;
+		done = !turn.lost && !turn.spoilt && turn.error == NULL;
+		if (turn.error != NULL)
+			note_error(&turn);
 		if (turn.lost)
 			sqlstate_fail(task, NULL, NULL, NULL, all[turn.n_calls - 1].stmt->name);
+		again = turn.spoilt || (!done && try_again(&turn, ++tries));
 		if (again)
 			fail_clear(task);
 	}
@@ -239,7 +337,8 @@ PGresult *db_rows(struct task *task, const struct stmt *stmt, const char *const 
 	return db_run(task, &call, 1) < 0 ? NULL : call.rows;
 }
 
-PGresult *db_rows_in(struct arena *arena, struct task *task, const struct stmt *stmt, const char *const *args, int n_args)
+PGresult *db_rows_in(
+	struct arena *arena, struct task *task, const struct stmt *stmt, const char *const *args, int n_args)
 {
 	struct task inner = *task;
 	PGresult *rows;

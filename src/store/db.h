@@ -27,8 +27,8 @@ struct db_call {
 /* Run one statement.  Its rows belong to the task's arena.  NULL on failure, with the reason in the task: the status
  * of the SQLSTATE (sqlstate.h), 503 when the database cannot be reached or answers too late. */
 PGresult *db_rows(struct task *, const struct stmt *, const char *const *args, int n_args);
-/* The same with memory of its own: rows, and what is made on the way, belong to `arena`, which may be emptied long before
- * the task's; the failure and the identity are the task's as ever. */
+/* The same with memory of its own: rows, and what is made on the way, belong to `arena`, which may be emptied long
+ * before the task's; the failure and the identity are the task's as ever. */
 PGresult *db_rows_in(struct arena *, struct task *, const struct stmt *, const char *const *args, int n_args);
 /* Run several in one transaction.  0, or -1 with the reason in the task. */
 int db_run(struct task *, struct db_call *, int n_calls);

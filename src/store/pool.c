@@ -15,20 +15,14 @@
 
 static struct {
 	pthread_mutex_t lock;
-	pthread_cond_t freed;
+	struct rider *first, **last; /* who waits, the longest first */
 	struct conn *idle;
 	int n_open;
 	const struct config *config;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &pool.first};
 
 void pool_open(const struct config *config)
 {
-	pthread_condattr_t monotonic;
-
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&pool.freed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
 	pool.config = config;
 }
 
@@ -160,27 +154,72 @@ static bool conn_alive(struct conn *conn)
 	return PQconsumeInput(conn->pg) && PQstatus(conn->pg) == CONNECTION_OK && poll(&look, 1, 0) == 0;
 }
 
-/* Take from the free list, or a place for a new one (*fresh), waiting for either. */
-static struct conn *wait_for_one(int64_t deadline_ms, bool *fresh)
+/* With the lock held, as the next three. */
+static void queue_join(struct rider *rider)
+{
+	rider->next = NULL;
+	*pool.last = rider;
+	pool.last = &rider->next;
+}
+
+static void queue_leave(struct rider *rider)
+{
+	struct rider **at;
+
+	for (at = &pool.first; *at != rider; at = &(*at)->next)
+		;
+	*at = rider->next;
+	if (pool.last == &rider->next)
+		pool.last = at;
+}
+
+/* A connection or a place for one is free: the first who waits may look. */
+static void wake_first(void)
+{
+	if (pool.first != NULL)
+		pthread_cond_signal(&pool.first->woken);
+}
+
+static bool something_free(void)
+{
+	return pool.idle != NULL || pool.n_open < pool.config->db_pool;
+}
+
+static void wait_in_queue(struct rider *self, int64_t deadline_ms)
 {
 	struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
+	int waited = 0;
+
+	queue_join(self);
+	while (!self->taken && !something_free() && waited != ETIMEDOUT)
+		waited = pthread_cond_clockwait(&self->woken, &pool.lock, CLOCK_MONOTONIC, &until);
+	if (!self->taken) {
+		queue_leave(self);
+		return;
+	}
+	/* It is let off in any case: the time of who took it along is limited too. */
+	while (!self->done)
+		pthread_cond_wait(&self->woken, &pool.lock);
+}
+
+/* Take from the free list, or a place for a new one (*fresh), waiting for either.  Whoever comes while one is free need
+ * not wait for those that are only being woken. */
+static struct conn *wait_for_one(int64_t deadline_ms, struct rider *self, bool *fresh)
+{
 	struct conn *conn = NULL;
 
 	*fresh = false;
 	pthread_mutex_lock(&pool.lock);
-	for (;;) {
-		if ((conn = pool.idle) != NULL) {
-			pool.idle = conn->next;
-			break;
-		}
-		if (pool.n_open < pool.config->db_pool) {
-			pool.n_open++;
-			*fresh = true;
-			break;
-		}
-		if (pthread_cond_timedwait(&pool.freed, &pool.lock, &until) == ETIMEDOUT)
-			break;
+	if (!something_free())
+		wait_in_queue(self, deadline_ms);
+	if (!self->done && (conn = pool.idle) != NULL) {
+		pool.idle = conn->next;
+	} else if (!self->done && something_free()) {
+		pool.n_open++;
+		*fresh = true;
 	}
+	if (something_free())
+		wake_first();
 	pthread_mutex_unlock(&pool.lock);
 	return conn;
 }
@@ -189,7 +228,7 @@ static void forget_place(void)
 {
 	pthread_mutex_lock(&pool.lock);
 	pool.n_open--;
-	pthread_cond_signal(&pool.freed);
+	wake_first();
 	pthread_mutex_unlock(&pool.lock);
 }
 
@@ -200,12 +239,18 @@ static int unavailable(struct task *task)
 	return -1;
 }
 
-struct conn *pool_take(struct task *task, int64_t deadline_ms)
+struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rider)
 {
+	struct rider alone = {.willing = false}, *self = rider != NULL ? rider : &alone;
 	struct conn *conn;
 	bool fresh;
 
-	conn = wait_for_one(deadline_ms, &fresh);
+	pthread_cond_init(&self->woken, NULL);
+	self->willing = rider != NULL;
+	self->taken = self->done = false;
+	conn = wait_for_one(deadline_ms, self, &fresh);
+	if (self->done)
+		return NULL;
 	if (conn == NULL && !fresh) {
 		log_event(LOG_WARNING, task, "database_busy", "pool=%d", pool.config->db_pool);
 		unavailable(task);
@@ -236,7 +281,7 @@ void pool_give(struct task *task, struct conn *conn)
 	pthread_mutex_lock(&pool.lock);
 	conn->next = pool.idle;
 	pool.idle = conn;
-	pthread_cond_signal(&pool.freed);
+	wake_first();
 	pthread_mutex_unlock(&pool.lock);
 }
 
@@ -248,4 +293,40 @@ void pool_abandon(struct task *task)
 		return;
 	conn->broken = true;
 	pool_give(task, conn);
+}
+
+struct rider *pool_riders(int most)
+{
+	struct rider *list = NULL, **end = &list, **at = &pool.first, *rider;
+
+	pthread_mutex_lock(&pool.lock);
+	while ((rider = *at) != NULL && most > 0) {
+		if (!rider->willing) {
+			at = &rider->next;
+			continue;
+		}
+		*at = rider->next;
+		if (pool.last == &rider->next)
+			pool.last = at;
+		rider->taken = true;
+		rider->next = NULL;
+		*end = rider;
+		end = &rider->next;
+		most--;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	return list;
+}
+
+void pool_let_off(struct rider *list)
+{
+	struct rider *next;
+
+	pthread_mutex_lock(&pool.lock);
+	for (; list != NULL; list = next) {
+		next = list->next;
+		list->done = true;
+		pthread_cond_signal(&list->woken); /* it cannot go before the lock is given up */
+	}
+	pthread_mutex_unlock(&pool.lock);
 }

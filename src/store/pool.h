@@ -4,6 +4,7 @@
 #define EXEDRA_POOL_H
 
 #include <libpq-fe.h>
+#include <pthread.h>
 
 #include "base/config.h"
 #include "base/task.h"
@@ -11,8 +12,15 @@
 struct conn {
 	PGconn *pg;
 	struct conn *next;       /* in the free list */
-	unsigned char *prepared; /* per statement id: its own COMMAND_OK has come */
+	unsigned char *prepared; /* per statement id: it has been prepared, or is about to be in what is queued */
 	bool broken;             /* not to be used again */
+};
+
+/* Work that waits for a connection and may be done along with somebody else's. */
+struct rider {
+	struct rider *next;
+	pthread_cond_t woken;
+	bool willing, taken, done;
 };
 
 /* Set up the pool of this process; the config must outlive it.  Connections are made on demand. */
@@ -21,8 +29,12 @@ void pool_open(const struct config *);
 void pool_close(void);
 
 /* A connection that looks alive, in pipeline mode, its session prepared.  Waits for a free one until the deadline
- * (clock_ms).  NULL with a 503 in the task when there is none. */
-struct conn *pool_take(struct task *, int64_t deadline_ms);
+ * (clock_ms).  NULL with a 503 in the task when there is none; or, where there is a rider, without one and with
+ * rider->done: somebody else has done its work. */
+struct conn *pool_take(struct task *, int64_t deadline_ms, struct rider *);
+/* With a connection in hand: up to `most` riders that wait for one, in a list; every one is to be let off again. */
+struct rider *pool_riders(int most);
+void pool_let_off(struct rider *list);
 /* Give it back; a broken one is closed. */
 void pool_give(struct task *, struct conn *);
 /* What the task holds, after an escape from the middle of its work: closed, never lent again. */

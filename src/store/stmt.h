@@ -3,10 +3,13 @@
 #ifndef EXEDRA_STMT_H
 #define EXEDRA_STMT_H
 
+#include <stdbool.h>
+
 struct stmt {
 	const char *name; /* <noun>_<verb>; also its name as a prepared statement */
 	int id;           /* 0 .. N_STATEMENTS - 1 */
 	int n_params;
+	bool shares; /* may stand in one transaction with those of other requests */
 	const char *text;
 };
 
