@@ -5,9 +5,10 @@
 -- Returns source (JSON), title, text, the text under its header, score in 0..1, best first.
 -- Indexes: workspace_document_tenant_id_workspace_id_document_id_key, chunk_tenant_id_version_id_no_key.
 WITH scope AS MATERIALIZED (
-    SELECT d.id AS document_id, d.language, k.id, k.words, k.length
+    SELECT d.id AS document_id, v.language, k.id, k.words, k.length
       FROM exedra.workspace_document l
       JOIN exedra.document d ON (d.tenant_id, d.id) = (l.tenant_id, l.document_id)
+      JOIN exedra.document_version v ON (v.tenant_id, v.id) = (d.tenant_id, d.version_id)
       JOIN exedra.chunk k ON (k.tenant_id, k.version_id) = (d.tenant_id, d.version_id)
      WHERE l.tenant_id = (SELECT exedra.tenant_id()) AND l.workspace_id = $1::bigint
 ), question AS MATERIALIZED (

@@ -2,13 +2,13 @@
 -- Returns one row: how many there are, and this page as a JSON array.
 -- Indexes: document_tenant_id_folder_name_key, workspace_document_document.
 SELECT (SELECT count(*) FROM exedra.document d
-         WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = $1::text AND d.version_id IS NOT NULL) AS total,
+         WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = $1::text) AS total,
        (SELECT exedra.json_array(string_agg(
                    exedra.json_extend(exedra.json_file(d, u.cached),
                        '"canWatch":false,"pinnedWorkspaces":' || to_json(u.pinned) || ',"watched":false'),
                    ',' ORDER BY d.name))
           FROM (SELECT * FROM exedra.document d
-                 WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = $1::text AND d.version_id IS NOT NULL
+                 WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = $1::text
                  ORDER BY d.name OFFSET $2::bigint LIMIT $3::bigint) d,
                LATERAL (SELECT count(*) > 0 AS cached,
                                coalesce(array_agg(l.workspace_id ORDER BY l.workspace_id) FILTER (WHERE l.pinned), '{}') AS pinned

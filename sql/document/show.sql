@@ -2,5 +2,5 @@
 SELECT exedra.json_file(d, EXISTS (SELECT FROM exedra.workspace_document l
                                     WHERE l.tenant_id = d.tenant_id AND l.document_id = d.id))
   FROM exedra.document d
- WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.name = $1::text AND d.version_id IS NOT NULL
+ WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.name = $1::text
  ORDER BY d.folder LIMIT 1;

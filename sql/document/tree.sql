@@ -10,5 +10,5 @@ SELECT exedra.json_array(string_agg('{"name":' || to_json(f.folder) || ',"type":
                LATERAL (SELECT count(*) > 0 AS cached,
                                coalesce(array_agg(l.workspace_id ORDER BY l.workspace_id) FILTER (WHERE l.pinned), '{}') AS pinned
                           FROM exedra.workspace_document l WHERE l.tenant_id = d.tenant_id AND l.document_id = d.id) u
-         WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.version_id IS NOT NULL
+         WHERE d.tenant_id = (SELECT exedra.tenant_id())
          GROUP BY d.folder) f;

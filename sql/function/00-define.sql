@@ -10,6 +10,17 @@ BEGIN
         EXECUTE format('COMMENT ON TYPE exedra.%I IS %L', name, members);
     END IF;
 END $$;
+CREATE OR REPLACE FUNCTION exedra.define_trigger(tenant_table text, name text, body text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF body IS DISTINCT FROM (SELECT obj_description(t.oid, 'pg_trigger') FROM pg_catalog.pg_trigger t
+                               WHERE t.tgrelid = format('exedra.%I', tenant_table)::regclass AND t.tgname = define_trigger.name) THEN
+        EXECUTE format('DROP TRIGGER IF EXISTS %I ON exedra.%I', name, tenant_table);
+        EXECUTE format('CREATE TRIGGER %I %s', name, format(body, format('exedra.%I', tenant_table)));
+        EXECUTE format('COMMENT ON TRIGGER %I ON exedra.%I IS %L', name, tenant_table, body);
+    END IF;
+END $$;
+COMMENT ON FUNCTION exedra.define_trigger(text, text, text) IS 'Make a trigger of a table, unless it is there with exactly this text; %s stands for the table.';
+
 COMMENT ON FUNCTION exedra.define_type(text, text) IS 'Make a composite type, unless it is there with exactly these members.';
 
 CREATE OR REPLACE FUNCTION exedra.define_policy(tenant_table text, name text, body text) RETURNS void LANGUAGE plpgsql AS $$

@@ -102,6 +102,9 @@ BEGIN
         GET DIAGNOSTICS n = ROW_COUNT;
         total := total + n;
     END LOOP;
+    UPDATE exedra.job j SET state = 'waiting', worker = NULL, ticket = NULL, changed_at = now()
+     WHERE j.state = 'running'
+       AND (j.worker = fail_chats.worker OR (starts_with(j.worker, node || '/') AND NOT starts_with(j.worker, pool || '/')));
     RETURN total;
 END $$;
 COMMENT ON FUNCTION exedra.fail_chats(text, text, text) IS 'End the open chats of a dead worker, or of all pools of a node but one: with what had come as stopped, else as failed.';

@@ -47,6 +47,32 @@ COMMENT ON COLUMN exedra.credential.role IS '10 default, 20 manager, 30 admin: t
 COMMENT ON COLUMN exedra.credential.account_suspended_at IS 'Copy of account.suspended_at, so that one row tells whether a key is good.';
 COMMENT ON COLUMN exedra.credential.hint IS 'The last four characters of the key, to tell keys apart in a list.';
 
+CREATE TYPE exedra.job_state AS ENUM ('waiting', 'running', 'failed');
+
+CREATE TABLE exedra.job (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id   bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    kind        text NOT NULL,
+    subject_id  bigint NOT NULL,
+    state       exedra.job_state NOT NULL DEFAULT 'waiting',
+    tries       integer NOT NULL DEFAULT 0,
+    due_at      timestamptz NOT NULL DEFAULT now(),
+    worker      text,
+    ticket      uuid,
+    reason      text,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    changed_at  timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (tenant_id, kind, subject_id)
+);
+CREATE INDEX job_due ON exedra.job (due_at) WHERE state = 'waiting';
+CREATE INDEX job_worker ON exedra.job (worker) WHERE state = 'running';
+COMMENT ON TABLE exedra.job IS 'Work that outlasts the request that asked for it; done, its row goes.';
+COMMENT ON COLUMN exedra.job.kind IS 'read_file: read a file and store what is in it; embed_version: make the vectors of a text.';
+COMMENT ON COLUMN exedra.job.subject_id IS 'The file or version that it is about.';
+COMMENT ON COLUMN exedra.job.due_at IS 'Not before then: a job that failed is tried again later.';
+COMMENT ON COLUMN exedra.job.ticket IS 'Proof with which the worker that took the job works for its tenant.';
+COMMENT ON COLUMN exedra.job.worker IS 'Which worker has taken it, as node/pool/uuid; when it dies the job waits again.';
+
 -- ---------------------------------------------------------------- people and settings
 
 CREATE TABLE exedra.account (
@@ -154,13 +180,74 @@ CREATE INDEX thread_workspace ON exedra.thread (tenant_id, workspace_id, id);
 CREATE INDEX thread_account ON exedra.thread (tenant_id, account_id) WHERE account_id IS NOT NULL;
 COMMENT ON TABLE exedra.thread IS 'A conversation of its own inside a workspace.';
 
+CREATE TABLE exedra.folder (
+    tenant_id   bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    name        text COLLATE "C" NOT NULL CHECK (name <> ''),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, name)
+);
+COMMENT ON TABLE exedra.folder IS 'Where documents lie: a label, one level deep; custom-documents is made with the first document.';
+
+CREATE TYPE exedra.file_state AS ENUM ('receiving', 'pending', 'done', 'failed');
+
+CREATE TABLE exedra.file (
+    tenant_id     bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    uuid          uuid NOT NULL DEFAULT gen_random_uuid(),
+    account_id    bigint,
+    name          text NOT NULL,
+    content_type  text,
+    size          bigint NOT NULL DEFAULT 0,
+    sha256        bytea CHECK (octet_length(sha256) = 32),
+    state         exedra.file_state NOT NULL DEFAULT 'receiving',
+    reason        text,
+    meta          json NOT NULL DEFAULT '{}',
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    changed_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, uuid),
+    FOREIGN KEY (tenant_id, account_id) REFERENCES exedra.account ON DELETE CASCADE
+);
+CREATE INDEX file_hash ON exedra.file (tenant_id, sha256) WHERE sha256 IS NOT NULL;
+CREATE INDEX file_account ON exedra.file (tenant_id, account_id) WHERE account_id IS NOT NULL;
+COMMENT ON TABLE exedra.file IS 'What was handed in: an upload, a page, a text.  Documents are what was read in it.';
+COMMENT ON COLUMN exedra.file.state IS 'receiving: its bytes are still coming, nobody sees it; pending: to be read; done: its documents are there; failed: see reason.';
+COMMENT ON COLUMN exedra.file.reason IS 'Why it could not be read, in a sentence for people.';
+COMMENT ON COLUMN exedra.file.sha256 IS 'Of its bytes: the same file handed in again is not read again.';
+COMMENT ON COLUMN exedra.file.meta IS 'What the client said of it, kept as it came.';
+
+CREATE TABLE exedra.file_part (
+    tenant_id  bigint NOT NULL,
+    file_id    bigint NOT NULL,
+    no         integer NOT NULL,
+    bytes      bytea NOT NULL,
+    PRIMARY KEY (tenant_id, file_id, no),
+    FOREIGN KEY (tenant_id, file_id) REFERENCES exedra.file ON DELETE CASCADE
+);
+ALTER TABLE exedra.file_part ALTER COLUMN bytes SET STORAGE EXTERNAL;
+COMMENT ON TABLE exedra.file_part IS 'The bytes of a file in parts of at most 256 kB, to be joined in order; a text or a page has none.';
+
+CREATE TABLE exedra.document_version (
+    tenant_id    bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    language     text NOT NULL DEFAULT 'simple',
+    n_chunks     integer,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id)
+);
+COMMENT ON TABLE exedra.document_version IS 'One writing of a text: its parts, passages, words and vectors.  Nobody sees it before a document points to it; documents with the same content share it; it goes with the last of them.';
+COMMENT ON COLUMN exedra.document_version.language IS 'Text search configuration its words were made with.';
+COMMENT ON COLUMN exedra.document_version.n_chunks IS 'How many passages; NULL while it is being written.';
+
 CREATE TABLE exedra.document (
     tenant_id       bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
     id              bigint GENERATED ALWAYS AS IDENTITY,
     uuid            uuid NOT NULL,
+    file_id         bigint NOT NULL,
+    external_id     text COLLATE "C",
     folder          text COLLATE "C" NOT NULL,
     name            text COLLATE "C" NOT NULL,
-    version_id      bigint,
+    version_id      bigint NOT NULL,
     title           text NOT NULL,
     url             text NOT NULL,
     author          text NOT NULL,
@@ -170,28 +257,22 @@ CREATE TABLE exedra.document (
     published       text NOT NULL,
     word_count      bigint NOT NULL,
     token_estimate  bigint NOT NULL,
-    language        text NOT NULL DEFAULT 'simple',
     created_at      timestamptz NOT NULL DEFAULT now(),
+    changed_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, folder, name)
+    UNIQUE (tenant_id, folder, name),
+    UNIQUE (tenant_id, external_id),
+    FOREIGN KEY (tenant_id, folder) REFERENCES exedra.folder ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, file_id) REFERENCES exedra.file ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, version_id) REFERENCES exedra.document_version
 );
 CREATE INDEX document_name ON exedra.document (tenant_id, name);
+CREATE INDEX document_file ON exedra.document (tenant_id, file_id);
+CREATE INDEX document_version_used ON exedra.document (tenant_id, version_id);
 COMMENT ON TABLE exedra.document IS 'A stored text, in a folder, for any number of workspaces.';
 COMMENT ON COLUMN exedra.document.name IS 'File name as clients know it: <stem>-<uuid>.json; with the folder it is the location.';
-COMMENT ON COLUMN exedra.document.version_id IS 'The version that is seen; NULL while the first one is still being written.';
-COMMENT ON COLUMN exedra.document.language IS 'Text search configuration its words were made with.';
-
-CREATE TABLE exedra.document_version (
-    tenant_id    bigint NOT NULL,
-    id           bigint GENERATED ALWAYS AS IDENTITY,
-    document_id  bigint NOT NULL,
-    n_chunks     integer NOT NULL DEFAULT 0,
-    created_at   timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (tenant_id, id),
-    FOREIGN KEY (tenant_id, document_id) REFERENCES exedra.document ON DELETE CASCADE
-);
-CREATE INDEX document_version_document ON exedra.document_version (tenant_id, document_id);
-COMMENT ON TABLE exedra.document_version IS 'One writing of a document''s text; nobody sees it before the document points to it.';
+COMMENT ON COLUMN exedra.document.external_id IS 'What the client calls it; a text handed in under the same one again replaces it.';
+COMMENT ON COLUMN exedra.document.version_id IS 'The writing that is seen; another one takes its place in one transaction.';
 
 CREATE TABLE exedra.document_text (
     tenant_id   bigint NOT NULL,
@@ -220,6 +301,47 @@ COMMENT ON TABLE exedra.chunk IS 'A passage: the unit that is found, shown to a 
 COMMENT ON COLUMN exedra.chunk.uuid IS 'What clients see as the id of a source.';
 COMMENT ON COLUMN exedra.chunk.words IS 'Its lexemes; those of the title too in the first chunk.';
 COMMENT ON COLUMN exedra.chunk.length IS 'How many lexemes it has, counted with repetitions.';
+
+CREATE TABLE exedra.embedder (
+    tenant_id   bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
+    provider    text COLLATE "C" NOT NULL,
+    model       text COLLATE "C" NOT NULL,
+    dimension   integer,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, provider, model)
+);
+COMMENT ON TABLE exedra.embedder IS 'A model that turns passages into vectors; vectors of two are never compared.';
+COMMENT ON COLUMN exedra.embedder.dimension IS 'Of its vectors; NULL before the first one.';
+
+CREATE TABLE exedra.embedding (
+    tenant_id    bigint NOT NULL,
+    embedder_id  bigint NOT NULL,
+    version_id   bigint NOT NULL,
+    chunk_id     bigint NOT NULL,
+    code         bit varying NOT NULL,
+    vector       bytea NOT NULL,
+    PRIMARY KEY (tenant_id, embedder_id, version_id, chunk_id),
+    FOREIGN KEY (tenant_id, embedder_id) REFERENCES exedra.embedder ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, version_id) REFERENCES exedra.document_version ON DELETE CASCADE
+);
+ALTER TABLE exedra.embedding ALTER COLUMN vector SET STORAGE EXTERNAL;
+CREATE INDEX embedding_version ON exedra.embedding (tenant_id, version_id);
+COMMENT ON TABLE exedra.embedding IS 'The vector of a passage.';
+COMMENT ON COLUMN exedra.embedding.code IS 'A bit a dimension, 1 where it is positive: the distance of two codes makes the shortlist.';
+COMMENT ON COLUMN exedra.embedding.vector IS 'float32, little-endian, of length 1.';
+
+CREATE TABLE exedra.embedded (
+    tenant_id    bigint NOT NULL,
+    version_id   bigint NOT NULL,
+    embedder_id  bigint NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, version_id, embedder_id),
+    FOREIGN KEY (tenant_id, version_id) REFERENCES exedra.document_version ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, embedder_id) REFERENCES exedra.embedder ON DELETE CASCADE
+);
+COMMENT ON TABLE exedra.embedded IS 'Which versions have all their vectors by an embedder: only those are searched by it.';
 
 CREATE TABLE exedra.workspace_document (
     tenant_id     bigint NOT NULL,

@@ -21,8 +21,7 @@ WITH w AS (
     SELECT w.tenant_id, w.id, d.id
       FROM w, in_path p,
            LATERAL (SELECT d.id FROM exedra.document d
-                     WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = p.folder AND d.name = p.name
-                       AND d.version_id IS NOT NULL LIMIT 1) d
+                     WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = p.folder AND d.name = p.name LIMIT 1) d
      ORDER BY p.no
         ON CONFLICT (tenant_id, workspace_id, document_id) DO NOTHING
 )

@@ -38,6 +38,11 @@ struct config {
 	const char *outbound_allow; /* networks that are not public and yet permitted to users' addresses */
 	const char *secret_file;    /* the key that seals tenants' credentials */
 
+	const char *extract_program;
+	int extract_timeout_s;
+	int extract_memory_mib;
+	int extract_parallel;
+
 	int chunk_chars;
 	int chunk_overlap;
 

@@ -31,6 +31,7 @@ enum entry {
 	ENTER_NOTHING,   /* no tenant: directory functions only */
 	ENTER_BY_KEY,    /* exedra.enter(): the holder of a key */
 	ENTER_BY_TICKET, /* exedra.resume(): the worker that opened a chat; the key may be gone by now */
+	ENTER_BY_JOB,    /* exedra.work_on(): the worker that took a job */
 };
 
 struct identity {
@@ -40,7 +41,8 @@ struct identity {
 	bool read_only;             /* by key: whether the transactions may write nothing */
 	const char *tenant_name;    /* by key: the tenant that the web server named (EXEDRA_TENANT), or NULL */
 	const char *chat_id;        /* by ticket */
-	const char *ticket;         /* by ticket: a uuid */
+	const char *job_id;         /* by job */
+	const char *ticket;         /* by ticket, by job: a uuid */
 	/* Found by exedra.enter(), known after the first transaction. */
 	int64_t tenant_id;  /* 0 = not yet known */
 	int64_t account_id; /* 0 = a tenant's own key */
@@ -61,7 +63,7 @@ struct task {
 	struct identity identity;
 	int gone_fd;        /* readable or hung up when nobody waits for the answer any more; -1 = cannot tell */
 	int db_patience_ms; /* how long the database may take; 0 = db.timeout */
-	void *held;         /* a database connection in use, for store/pool.c only */
+	bool bulk;          /* large work: all such work of a process together has one database connection */
 	pthread_t thread;   /* with `waits`, for base/http.c only */
 	bool waits;         /* a call to another server is under way in it */
 	int stop;           /* enum stop, set by http_stop_task(): the work is to end now */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/temp.h"
 #include "base/utf8.h"
 #include "core/chunk.h"
 #include "core/words.h"
@@ -13,6 +14,7 @@ enum {
 	LONG_UNITS = 5120,   /* from here on the original, too, only estimates */
 	PART_BYTES = 262144, /* of document_text */
 	BATCH_CHUNKS = 200,  /* written in one transaction: about 200 kB of text */
+	KEEP_BYTES = 65536,  /* behind the walk: the next passage begins before the end of this one */
 };
 
 int64_t ingest_count_words(const char *text, size_t len)
@@ -46,7 +48,14 @@ static int run_small(
 	return rows == NULL ? -1 : 0;
 }
 
-static int write_text(struct task *task, struct arena *small, const struct document *document, const char *version)
+/* Of a mapped file only what is being read stays in memory. */
+static void passed(const struct document *d, size_t upto)
+{
+	if (d->mapped)
+		temp_passed(d->text, upto);
+}
+
+static int write_text(struct task *task, struct arena *small, const struct document *document)
 {
 	size_t at = 0;
 	int no = 0;
@@ -56,16 +65,17 @@ static int write_text(struct task *task, struct arena *small, const struct docum
 		const char *part = arena_copy(small, document->text + at, len);
 
 		if (run_small(task, small, &sql_document_write,
-			    ARGS(version, db_int_arg(small, no++), db_array(small, &part, 1))) < 0)
+			    ARGS(document->version, db_int_arg(small, no++), db_array(small, &part, 1))) < 0)
 			return -1;
 		at += len;
+		passed(document, at);
 	}
 	return 0;
 }
 
 /* Write the next batch of passages; how many, 0 at the end, -1 on failure. */
 static int write_batch(struct task *task, struct arena *small, struct chunk_walk *walk, const struct document *document,
-	const char *version, const char *language, int no)
+	const char *language, int no)
 {
 	const char *texts[BATCH_CHUNKS], *words[BATCH_CHUNKS];
 	struct chunk chunk;
@@ -85,14 +95,14 @@ static int write_batch(struct task *task, struct arena *small, struct chunk_walk
 	if (n == 0)
 		return 0;
 	return run_small(task, small, &sql_chunk_write,
-		       ARGS(version, db_int_arg(small, no), db_array(small, texts, (size_t)n),
+		       ARGS(document->version, db_int_arg(small, no), db_array(small, texts, (size_t)n),
 			       db_array(small, words, (size_t)n), language)) < 0
 		       ? -1
 		       : n;
 }
 
 static int write_chunks(struct task *task, struct arena *small, const struct config *config,
-	const struct document *document, const char *version, const char *language)
+	const struct document *document, const char *language)
 {
 	struct chunk_walk walk = {.text = document->text,
 		.len = document->text_len,
@@ -100,45 +110,93 @@ static int write_chunks(struct task *task, struct arena *small, const struct con
 		.overlap = (size_t)config->chunk_overlap};
 	int no = 0, n;
 
-	while ((n = write_batch(task, small, &walk, document, version, language, no)) > 0)
+	while ((n = write_batch(task, small, &walk, document, language, no)) > 0) {
 		no += n;
+		passed(document, walk.floor > KEEP_BYTES ? walk.floor - KEEP_BYTES : 0);
+	}
 	return n < 0 ? -1 : no;
 }
 
-static void abandon(struct task *task, int64_t id)
+static void abandon(struct task *task, const char *version)
 {
 	struct failure failure = task->failure;
 
 	fail_clear(task);
-	if (db_rows(task, &sql_document_abandon, ARGS(db_int_arg(task->arena, id))) == NULL)
-		log_event(LOG_WARNING, task, "document_abandoned", "document=%lld", (long long)id);
+	if (db_rows(task, &sql_document_abandon, ARGS(version)) == NULL)
+		log_event(LOG_WARNING, task, "version_abandoned", "version=%s", version);
 	task->failure = failure;
 }
 
-int ingest_document(struct task *task, const struct config *config, struct document *d)
+/* Write the text under a version that nobody sees yet.  Returns how many passages it has, -1 on failure. */
+static int write_version(struct task *task, const struct config *config, struct document *d)
 {
-	struct arena *arena = task->arena, *small = arena_within(arena);
-	PGresult *rows;
-	const char *version;
-	int n_chunks;
+	struct arena *small = arena_within(task->arena);
+	PGresult *rows = db_rows(task, &sql_document_begin, NO_ARGS);
+	int n_chunks = -1;
 
-	rows = db_rows(task, &sql_document_begin,
-		ARGS(d->uuid, d->folder, d->name, d->title, d->url, d->author, d->description, d->source,
-			d->chunk_source, d->published, db_int_arg(arena, d->word_count),
-			db_int_arg(arena, d->token_estimate)));
 	if (rows == NULL)
 		return -1;
-	d->id = db_int(rows, 0, "document_id");
-	version = db_text(rows, 0, "version_id");
-	n_chunks = write_text(task, small, d, version) < 0
-			   ? -1
-			   : write_chunks(task, small, config, d, version, db_text(rows, 0, "language"));
-	if (n_chunks < 0 || db_rows(task, &sql_document_publish,
-				    ARGS(db_int_arg(arena, d->id), version, db_int_arg(arena, n_chunks))) == NULL) {
-		abandon(task, d->id);
+	d->version = db_text(rows, 0, "version_id");
+	task->bulk = true;
+	if (write_text(task, small, d) == 0)
+		n_chunks = write_chunks(task, small, config, d, db_text(rows, 0, "language"));
+	task->bulk = false;
+	if (n_chunks < 0)
+		abandon(task, d->version);
+	return n_chunks;
+}
+
+static int publish(struct task *task, const struct file *file, struct document *d, const char *n_chunks)
+{
+	struct arena *arena = task->arena;
+	PGresult *rows = db_rows(task, &sql_document_publish,
+		ARGS(file->id, d->version, n_chunks, d->uuid, d->folder, d->name, d->title, d->url, d->author,
+			d->description, d->source, d->chunk_source, d->published, db_int_arg(arena, d->word_count),
+			db_int_arg(arena, d->token_estimate), d->external_id));
+
+	if (rows == NULL)
 		return -1;
-	}
+	if (PQntuples(rows) == 0)
+		return fail(task, 409, "version_gone", "The text this one is the same as has just been deleted.");
+	d->id = db_int(rows, 0, "id");
+	d->uuid = db_text(rows, 0, "uuid");
+	d->folder = db_text(rows, 0, "folder");
+	d->name = db_text(rows, 0, "name");
 	return 0;
+}
+
+int ingest_document(struct task *task, const struct config *config, const struct file *file, struct document *d)
+{
+	int n_chunks;
+
+	if (d->version != NULL)
+		return publish(task, file, d, NULL);
+	n_chunks = write_version(task, config, d);
+	if (n_chunks < 0)
+		return -1;
+	if (publish(task, file, d, db_int_arg(task->arena, n_chunks)) == 0)
+		return 0;
+	abandon(task, d->version);
+	return -1;
+}
+
+int ingest_replace(struct task *task, const struct config *config, struct document *d)
+{
+	struct arena *arena = task->arena;
+	int n_chunks = write_version(task, config, d);
+	PGresult *rows;
+
+	if (n_chunks < 0)
+		return -1;
+	rows = db_rows(task, &sql_document_replace,
+		ARGS(db_int_arg(arena, d->id), d->version, db_int_arg(arena, n_chunks),
+			db_int_arg(arena, d->word_count), db_int_arg(arena, d->token_estimate)));
+	if (rows != NULL && PQntuples(rows) == 1)
+		return 0;
+	if (rows != NULL)
+		fail(task, 404, "document_unknown", "There is no such document.");
+	abandon(task, d->version);
+	return -1;
 }
 
 int ingest_add_to(struct task *task, const struct document *document, const char *const *slugs, size_t n_slugs)

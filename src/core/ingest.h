@@ -4,19 +4,24 @@
 #define EXEDRA_INGEST_H
 
 #include "base/config.h"
-#include "base/task.h"
+#include "core/file.h"
 
 struct document {
 	const char *uuid, *folder, *name; /* the location is folder/name */
 	const char *title, *url, *author, *description, *source, *chunk_source, *published;
+	const char *external_id; /* or NULL; a document of that name is replaced, and keeps its uuid and location */
 	int64_t word_count, token_estimate;
 	const char *text; /* valid UTF-8 without NUL */
 	size_t text_len;
-	int64_t id; /* out */
+	bool mapped;         /* the text is a mapped file: what is read of it need not stay in memory */
+	const char *version; /* NULL: to be written; else of a document with the same text */
+	int64_t id;          /* out */
 };
 
-/* Store a document; it is there whole or not at all.  -1 with the reason in the task. */
-int ingest_document(struct task *, const struct config *, struct document *);
+/* Store a document of a file; it is there whole or not at all.  -1 with the reason in the task. */
+int ingest_document(struct task *, const struct config *, const struct file *, struct document *);
+/* Give a document another text. */
+int ingest_replace(struct task *, const struct config *, struct document *);
 /* Put a stored document into workspaces by slug; unknown slugs are passed over. */
 int ingest_add_to(struct task *, const struct document *, const char *const *slugs, size_t n_slugs);
 

@@ -21,6 +21,8 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/log.h"
+#include "core/extract.h"
+#include "core/job.h"
 #include "core/settle.h"
 #include "core/watch.h"
 #include "core/worker_id.h"
@@ -268,6 +270,7 @@ static void open_gates(const struct config *config, int listen_fd, const char *i
 	worker_id_take(id);
 	dispatch_limit_streams(config->threads / 8 * 7);
 	slots_limit(config->threads / 2);
+	extract_limit(config->extract_parallel);
 	pthread_mutex_lock(&worker.lock);
 	start_thread();
 	pthread_mutex_unlock(&worker.lock);
@@ -351,7 +354,9 @@ int worker_run(const struct config *config, int listen_fd, const char *id)
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	open_gates(config, listen_fd, id);
+	job_start(config);
 	keep_up(&signals);
+	job_stop();
 	left = drain(config->drain_s);
 	if (left > 0) {
 		watch_stop_all();

@@ -49,15 +49,13 @@ static int queue_call(struct conn *conn, struct turn *turn, int call)
 {
 	const struct db_call *c = &turn->calls[call];
 	const struct stmt *stmt = c->stmt;
-	int lengths[MAX_PARAMS] = {0}, formats[MAX_PARAMS] = {0};
+	int formats[MAX_PARAMS] = {0}, i;
 
 	assert(c->n_args == stmt->n_params && stmt->n_params <= MAX_PARAMS);
-	if (stmt == &sql_session_enter) {
-		lengths[0] = (int)sizeof(turn->task->identity.key_hash);
-		formats[0] = 1;
-	}
+	for (i = 0; c->lengths != NULL && i < c->n_args; i++)
+		formats[i] = c->lengths[i] > 0;
 	if (!pool_config()->db_prepare) {
-		if (!PQsendQueryParams(conn->pg, stmt->text, c->n_args, NULL, c->args, lengths, formats, 0))
+		if (!PQsendQueryParams(conn->pg, stmt->text, c->n_args, NULL, c->args, c->lengths, formats, c->binary))
 			return -1;
 	} else {
 		if (!conn->prepared[stmt->id]) {
@@ -67,7 +65,7 @@ static int queue_call(struct conn *conn, struct turn *turn, int call)
 			turn->queued[turn->n_queued].prepare = true;
 			turn->queued[turn->n_queued++].call = call;
 		}
-		if (!PQsendQueryPrepared(conn->pg, stmt->name, c->n_args, c->args, lengths, formats, 0))
+		if (!PQsendQueryPrepared(conn->pg, stmt->name, c->n_args, c->args, c->lengths, formats, c->binary))
 			return -1;
 	}
 	turn->queued[turn->n_queued].prepare = false;
@@ -271,6 +269,7 @@ static void learn_identity(struct task *task, PGresult *rows)
 /* The statement that begins the task's transactions, in calls[0]; returns how many that are (0 or 1). */
 static int entry_call(struct task *task, struct db_call *call)
 {
+	static const int hash_length[] = {(int)sizeof(task->identity.key_hash), 0, 0, 0, 0};
 	struct identity *who = &task->identity;
 	const char **args;
 
@@ -286,8 +285,16 @@ static int entry_call(struct task *task, struct db_call *call)
 		args[2] = who->ticket;
 		return 1;
 	}
+	if (who->entry == ENTER_BY_JOB) {
+		call->stmt = &sql_session_work;
+		call->n_args = 2;
+		args[0] = who->job_id;
+		args[1] = who->ticket;
+		return 1;
+	}
 	call->stmt = &sql_session_enter;
 	call->n_args = 5;
+	call->lengths = hash_length;
 	args[0] = (const char *)who->key_hash;
 	args[1] = db_int_arg(task->arena, who->least);
 	args[2] = db_bool_arg(who->read_only);
@@ -332,35 +339,37 @@ int db_run(struct task *task, struct db_call *calls, int n_calls)
 
 PGresult *db_rows(struct task *task, const struct stmt *stmt, const char *const *args, int n_args)
 {
-	struct db_call call = {stmt, args, n_args, NULL};
+	struct db_call call = {.stmt = stmt, .args = args, .n_args = n_args};
 
 	return db_run(task, &call, 1) < 0 ? NULL : call.rows;
+}
+
+int db_run_in(struct arena *arena, struct task *task, struct db_call *calls, int n_calls)
+{
+	struct task inner = *task;
+	int result;
+
+	inner.arena = arena;
+	result = db_run(&inner, calls, n_calls);
+	task->identity.tenant_id = inner.identity.tenant_id;
+	task->identity.account_id = inner.identity.account_id;
+	task->identity.role = inner.identity.role;
+	if (result < 0)
+		fail_take(task, &inner);
+	return result;
 }
 
 PGresult *db_rows_in(
 	struct arena *arena, struct task *task, const struct stmt *stmt, const char *const *args, int n_args)
 {
-	struct task inner = *task;
-	PGresult *rows;
+	struct db_call call = {.stmt = stmt, .args = args, .n_args = n_args};
 
-	inner.arena = arena;
-	rows = db_rows(&inner, stmt, args, n_args);
-	task->identity.tenant_id = inner.identity.tenant_id;
-	task->identity.account_id = inner.identity.account_id;
-	task->identity.role = inner.identity.role;
-	if (rows == NULL)
-		fail_take(task, &inner);
-	return rows;
+	return db_run_in(arena, task, &call, 1) < 0 ? NULL : call.rows;
 }
 
 int db_enter(struct task *task)
 {
 	return db_run(task, NULL, 0);
-}
-
-void db_abandon(struct task *task)
-{
-	pool_abandon(task);
 }
 
 const char *db_text(PGresult *rows, int row, const char *column)

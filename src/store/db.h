@@ -13,7 +13,7 @@
 /* The schema version this program is built for: the number of the last file in sql/schema. */
 enum { DB_SCHEMA_VERSION = 1 };
 
-/* Parameters of one statement, as text in UTF-8; NULL is SQL's NULL. */
+/* Parameters of one statement, as text in UTF-8 unless said otherwise; NULL is SQL's NULL. */
 #define ARGS(...) (const char *const[]){__VA_ARGS__}, (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 #define NO_ARGS NULL, 0
 
@@ -21,7 +21,9 @@ struct db_call {
 	const struct stmt *stmt;
 	const char *const *args;
 	int n_args;
-	PGresult *rows; /* out: belongs to the task's arena */
+	const int *lengths; /* of arguments that are bytes, not text; 0: text; NULL: all are text */
+	bool binary;        /* the rows come as bytes, as PostgreSQL sends each type */
+	PGresult *rows;     /* out: belongs to the task's arena */
 };
 
 /* Run one statement.  Its rows belong to the task's arena.  NULL on failure, with the reason in the task: the status
@@ -32,6 +34,7 @@ PGresult *db_rows(struct task *, const struct stmt *, const char *const *args, i
 PGresult *db_rows_in(struct arena *, struct task *, const struct stmt *, const char *const *args, int n_args);
 /* Run several in one transaction.  0, or -1 with the reason in the task. */
 int db_run(struct task *, struct db_call *, int n_calls);
+int db_run_in(struct arena *, struct task *, struct db_call *, int n_calls);
 /* Only begin (and end) a transaction: is the caller who it says, and may it? */
 int db_enter(struct task *);
 
@@ -45,8 +48,5 @@ bool db_true(PGresult *, int row, const char *column);
 const char *db_array(struct arena *, const char *const *items, size_t n);
 const char *db_int_arg(struct arena *, int64_t);
 const char *db_bool_arg(bool);
-
-/* Give up what an escaped task holds. */
-void db_abandon(struct task *);
 
 #endif

@@ -17,9 +17,11 @@ static struct {
 	pthread_mutex_t lock;
 	struct rider *first, **last; /* who waits, the longest first */
 	struct conn *idle;
+	bool bulk; /* large work has its connection */
+	pthread_cond_t bulk_done;
 	int n_open;
 	const struct config *config;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &pool.first};
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &pool.first, .bulk_done = PTHREAD_COND_INITIALIZER};
 
 void pool_open(const struct config *config)
 {
@@ -239,6 +241,34 @@ static int unavailable(struct task *task)
 	return -1;
 }
 
+/* Uploads and exports wait for each other, so that they take one connection and not all. */
+static int enter_bulk(struct task *task, int64_t deadline_ms)
+{
+	struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
+	int waited = 0;
+	bool free_now;
+
+	if (!task->bulk)
+		return 0;
+	pthread_mutex_lock(&pool.lock);
+	while (pool.bulk && waited != ETIMEDOUT)
+		waited = pthread_cond_clockwait(&pool.bulk_done, &pool.lock, CLOCK_MONOTONIC, &until);
+	free_now = !pool.bulk;
+	pool.bulk = true;
+	pthread_mutex_unlock(&pool.lock);
+	return free_now ? 0 : unavailable(task);
+}
+
+static void leave_bulk(const struct task *task)
+{
+	if (!task->bulk)
+		return;
+	pthread_mutex_lock(&pool.lock);
+	pool.bulk = false;
+	pthread_cond_signal(&pool.bulk_done);
+	pthread_mutex_unlock(&pool.lock);
+}
+
 struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rider)
 {
 	struct rider alone = {.willing = false}, *self = rider != NULL ? rider : &alone;
@@ -248,11 +278,14 @@ struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rid
 	pthread_cond_init(&self->woken, NULL);
 	self->willing = rider != NULL;
 	self->taken = self->done = false;
+	if (enter_bulk(task, deadline_ms) < 0)
+		return NULL;
 	conn = wait_for_one(deadline_ms, self, &fresh);
 	if (self->done)
 		return NULL;
 	if (conn == NULL && !fresh) {
 		log_event(LOG_WARNING, task, "database_busy", "pool=%d", pool.config->db_pool);
+		leave_bulk(task);
 		unavailable(task);
 		return NULL;
 	}
@@ -262,17 +295,17 @@ struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rid
 	}
 	if (conn == NULL && (conn = conn_open(task)) == NULL) {
 		forget_place();
+		leave_bulk(task);
 		unavailable(task);
 		return NULL;
 	}
 	conn->broken = false;
-	task->held = conn;
 	return conn;
 }
 
 void pool_give(struct task *task, struct conn *conn)
 {
-	task->held = NULL;
+	leave_bulk(task);
 	if (conn->broken) {
 		conn_free(conn);
 		forget_place();
@@ -283,16 +316,6 @@ void pool_give(struct task *task, struct conn *conn)
 	pool.idle = conn;
 	wake_first();
 	pthread_mutex_unlock(&pool.lock);
-}
-
-void pool_abandon(struct task *task)
-{
-	struct conn *conn = task->held;
-
-	if (conn == NULL)
-		return;
-	conn->broken = true;
-	pool_give(task, conn);
 }
 
 struct rider *pool_riders(int most)

@@ -37,8 +37,6 @@ struct rider *pool_riders(int most);
 void pool_let_off(struct rider *list);
 /* Give it back; a broken one is closed. */
 void pool_give(struct task *, struct conn *);
-/* What the task holds, after an escape from the middle of its work: closed, never lent again. */
-void pool_abandon(struct task *);
 
 /* The next result of a connection in pipeline mode, waiting until the deadline; *late is set when it has passed or the
  * connection is gone.  NULL is also what ends each statement's results. */

@@ -41,6 +41,22 @@ void secret_request_id(char text[REQUEST_ID_TEXT])
 	sodium_bin2hex(text, REQUEST_ID_TEXT, bytes, sizeof(bytes));
 }
 
+int secret_sha256_file(int fd, unsigned char hash[32])
+{
+	crypto_hash_sha256_state state;
+	unsigned char piece[65536];
+	off_t at = 0;
+	ssize_t got;
+
+	crypto_hash_sha256_init(&state);
+	while ((got = pread(fd, piece, sizeof(piece), at)) > 0) {
+		crypto_hash_sha256_update(&state, piece, (unsigned long long)got);
+		at += got;
+	}
+	crypto_hash_sha256_final(&state, hash);
+	return got < 0 ? -1 : 0;
+}
+
 void secret_sha256(const char *text, size_t len, unsigned char hash[32])
 {
 	crypto_hash_sha256(hash, (const unsigned char *)text, len);

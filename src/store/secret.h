@@ -17,6 +17,8 @@ const char *secret_new_uuid(struct arena *);
 /* 16 hexadecimal digits: enough to tell requests apart in a log. */
 void secret_request_id(char text[REQUEST_ID_TEXT]);
 void secret_sha256(const char *text, size_t len, unsigned char hash[32]);
+/* Of a file from its beginning, wherever its offset stands; -1 when it cannot be read. */
+int secret_sha256_file(int fd, unsigned char hash[32]);
 /* The key file: read it once, before the first thread.  -1 with a sentence in `problem`; a file that is not there is no
  * failure, nothing can be sealed or unsealed then. */
 int secret_load_key(const char *path, char *problem, size_t room);

@@ -159,10 +159,9 @@ static void report(const struct request *req)
 		failure->status != 0 ? failure->code : "", req->wire->gone ? " gone=yes" : "");
 }
 
-/* The escape of a request that ran out of memory: its own frames are gone, what it held is given up here. */
+/* The escape of a request that ran out of memory. */
 static void exhausted(struct request *req)
 {
-	db_abandon(&req->task);
 	log_event(LOG_ERROR, &req->task, "memory", "problem=\"out of memory\"");
 	if (req->status != 0)
 		return;

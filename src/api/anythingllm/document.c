@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/slug.h"
 #include "base/utf8.h"
-#include "core/ingest.h"
+#include "core/read.h"
 #include "store/db.h"
 #include "store/secret.h"
 #include "web/reply.h"
@@ -62,18 +62,6 @@ static const char *title_slug(struct arena *arena, const char *title)
 	return *slug == '\0' ? "untitled" : slug;
 }
 
-/* M/D/YYYY, h:mm:ss AM: what a browser in the United States would show, in UTC. */
-static const char *locale_time(struct arena *arena, time_t seconds)
-{
-	struct tm utc;
-	int hour;
-
-	gmtime_r(&seconds, &utc);
-	hour = utc.tm_hour % 12;
-	return arena_printf(arena, "%d/%d/%d, %d:%02d:%02d %s", utc.tm_mon + 1, utc.tm_mday, utc.tm_year + 1900,
-		hour == 0 ? 12 : hour, utc.tm_min, utc.tm_sec, utc.tm_hour < 12 ? "AM" : "PM");
-}
-
 static int read_published(struct request *req, struct json_object *metadata, const char **published)
 {
 	double ms = -1;
@@ -81,7 +69,7 @@ static int read_published(struct request *req, struct json_object *metadata, con
 	if (field_number(&req->task, metadata, "published", &ms) < 0)
 		return -1;
 	/* Up to the year 9999; anything else is no date and counts as not given. */
-	*published = locale_time(req->task.arena, ms >= 0 && ms < 253402300800000.0 ? (time_t)(ms / 1000) : time(NULL));
+	*published = read_time(req->task.arena, ms >= 0 && ms < 253402300800000.0 ? (time_t)(ms / 1000) : time(NULL));
 	return 0;
 }
 
@@ -198,12 +186,20 @@ static int reply_document(struct request *req, const struct document *d)
 int anythingllm_document_raw_text(struct request *req)
 {
 	struct document document = {0};
+	struct file file = {.meta = "{}"};
 	const char *const *slugs = NULL;
 	size_t n_slugs;
 
-	if (read_slugs(req, &slugs, &n_slugs) < 0 || read_document(req, &document) < 0 ||
-		ingest_document(&req->task, req->config, &document) < 0)
+	if (read_slugs(req, &slugs, &n_slugs) < 0 || read_document(req, &document) < 0)
 		return -1;
+	file.name = document.title;
+	file.type = "text/plain";
+	if (file_store_empty(&req->task, &file, document.text_len) < 0)
+		return -1;
+	if (ingest_document(&req->task, req->config, &file, &document) < 0) {
+		file_drop(&req->task, &file);
+		return -1;
+	}
 	/* The document stands; that it could not be put into a workspace shows in the workspace's list. */
 	if (ingest_add_to(&req->task, &document, slugs, n_slugs) < 0)
 		fail_clear(&req->task);

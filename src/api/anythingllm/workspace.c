@@ -150,8 +150,8 @@ int anythingllm_workspace_embed(struct request *req)
 	const char *slug = request_param(req, "slug");
 	const char *const *adds = NULL, *const *deletes = NULL;
 	const char *change_args[3] = {slug}, *show_args[] = {slug};
-	struct db_call calls[] = {{&sql_workspace_document_change, change_args, 3, NULL},
-		{&sql_workspace_document_show, show_args, 1, NULL}};
+	struct db_call calls[] = {{.stmt = &sql_workspace_document_change, .args = change_args, .n_args = 3},
+		{.stmt = &sql_workspace_document_show, .args = show_args, .n_args = 1}};
 	size_t n_adds, n_deletes;
 
 	if (field_texts(&req->task, req->json, "adds", &adds, &n_adds) < 0 ||

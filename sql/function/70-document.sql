@@ -1,0 +1,25 @@
+-- A version belongs to the documents that show it, and goes with the last of them.
+
+CREATE OR REPLACE FUNCTION exedra.drop_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM exedra.document_version v
+     WHERE v.tenant_id = OLD.tenant_id AND v.id = OLD.version_id
+       AND NOT EXISTS (SELECT FROM exedra.document d WHERE d.tenant_id = v.tenant_id AND d.version_id = v.id);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION exedra.drop_version() IS 'Trigger: delete a version that no document shows any more.';
+SELECT exedra.define_trigger('document', 'drop_version', 'AFTER DELETE ON %s FOR EACH ROW EXECUTE FUNCTION exedra.drop_version()');
+SELECT exedra.define_trigger('document', 'drop_old_version', 'AFTER UPDATE OF version_id ON %s FOR EACH ROW
+    WHEN (OLD.version_id <> NEW.version_id) EXECUTE FUNCTION exedra.drop_version()');
+
+CREATE OR REPLACE FUNCTION exedra.drop_file() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM exedra.file f
+     WHERE f.tenant_id = OLD.tenant_id AND f.id = OLD.file_id
+       AND NOT EXISTS (SELECT FROM exedra.document d WHERE d.tenant_id = f.tenant_id AND d.file_id = f.id);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION exedra.drop_file() IS 'Trigger: delete a file of which no document is left.';
+SELECT exedra.define_trigger('document', 'drop_file', 'AFTER DELETE ON %s FOR EACH ROW EXECUTE FUNCTION exedra.drop_file()');
+SELECT exedra.define_trigger('document', 'drop_old_file', 'AFTER UPDATE OF file_id ON %s FOR EACH ROW
+    WHEN (OLD.file_id <> NEW.file_id) EXECUTE FUNCTION exedra.drop_file()');

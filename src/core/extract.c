@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/extract.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/field.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/temp.h"
+
+enum {
+	GRACE_S = 5,         /* beyond the program's own limit of time */
+	TURN_S = 120,        /* for others' files to be read first */
+	LOOK_MS = 500,       /* between two looks after the client */
+	HEAD_BYTES = 1 << 16 /* of the first line, and of a complaint */
+};
+
+extern char **environ;
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t freed;
+	int left;
+} places = {.lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER, .left = 1};
+
+void extract_limit(int most)
+{
+	places.left = most;
+}
+
+static int take_place(struct task *task)
+{
+	int64_t until_ms = clock_ms() + TURN_S * 1000;
+	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+	int waited = 0;
+	bool taken;
+
+	pthread_mutex_lock(&places.lock);
+	while (places.left == 0 && waited != ETIMEDOUT)
+		waited = pthread_cond_clockwait(&places.freed, &places.lock, CLOCK_MONOTONIC, &until);
+	taken = places.left > 0;
+	places.left -= taken;
+	pthread_mutex_unlock(&places.lock);
+	if (taken)
+		return 0;
+	task->failure.retry_after_s = 30;
+	return fail(task, 503, "busy", "Too many files are being read at the moment.");
+}
+
+static void give_place(void)
+{
+	pthread_mutex_lock(&places.lock);
+	places.left++;
+	pthread_cond_signal(&places.freed);
+	pthread_mutex_unlock(&places.lock);
+}
+
+/* 0 once it has ended, with its status; -1 when the client has gone, or it took too long: it is ended then. */
+static int wait_for(struct task *task, pid_t pid, int seconds, int *status)
+{
+	struct pollfd wait[2] = {{.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN},
+		{.fd = task->gone_fd, .events = POLLRDHUP}};
+	int64_t deadline_ms = clock_ms() + seconds * 1000;
+	bool ended = false, wanted = true;
+
+	while (!ended && wanted && clock_ms() < deadline_ms) {
+		poll(wait, task->gone_fd < 0 ? 1 : 2, LOOK_MS);
+		ended = waitpid(pid, status, WNOHANG) == pid;
+		wanted = (wait[1].revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0 &&
+			 __atomic_load_n(&task->stop, __ATOMIC_ACQUIRE) == STOP_NOT;
+	}
+	if (!ended) {
+		kill(pid, SIGKILL);
+		waitpid(pid, status, 0);
+	}
+	if (wait[0].fd >= 0)
+		close(wait[0].fd);
+	return ended ? 0 : -1;
+}
+
+static int run(struct task *task, const struct config *config, char *const *argv, const int fds[3], int *status)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none;
+	int error, i;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	for (i = 0; i < 3; i++)
+		posix_spawn_file_actions_adddup2(&actions, fds[i], i);
+	posix_spawnattr_init(&attributes);
+	sigemptyset(&none);
+	posix_spawnattr_setsigmask(&attributes, &none); /* ours are blocked */
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	error = posix_spawn(&pid, config->extract_program, &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	if (error == 0)
+		return wait_for(task, pid, config->extract_timeout_s + GRACE_S, status);
+	log_event(LOG_ERROR, task, "extract", "program=%s error=\"%s\"", config->extract_program, strerror(error));
+	return fail(task, 503, "extract_missing", "The program that reads files cannot be started.");
+}
+
+/* The codes of exedra-extract(8), as literals. */
+static const char *known_code(const char *code)
+{
+	static const char *const known[] = {"file_empty", "file_unknown_kind", "file_broken", "file_encrypted",
+		"file_too_large", "file_too_slow", "file_too_hungry", "file_no_text", "file_tool_missing",
+		"file_audio"};
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(code, known[i]) == 0)
+			return known[i];
+	return NULL;
+}
+
+/* Why the program could read nothing: a line of JSON. */
+static int refused(struct task *task, int err, int status)
+{
+	struct task reading = {.arena = task->arena, .id = task->id, .gone_fd = -1};
+	const char *code = NULL, *message = NULL;
+	struct json_object *complaint;
+	char line[4096];
+	ssize_t len = pread(err, line, sizeof(line), 0);
+
+	complaint = len <= 0 ? NULL : json_read(&reading, line, (size_t)len);
+	if (json_object_is_type(complaint, json_type_object)) {
+		field_text(&reading, complaint, "code", &code);
+		field_text(&reading, complaint, "message", &message);
+	}
+	code = code == NULL ? NULL : known_code(code);
+	if (code != NULL && message != NULL)
+		return fail(task, 422, code, "%s", message);
+	log_event(LOG_ERROR, task, "extract", "status=%d said=\"%.*s\"", status, len < 0 ? 0 : (int)len, line);
+	return fail(task, 503, "extract_failed", "The program that reads files does not work at the moment.");
+}
+
+static void read_texts(
+	struct task *task, struct json_object *from, const char **title, const char **author, const char **published)
+{
+	field_text(task, from, "title", title);
+	field_text(task, from, "author", author);
+	field_text(task, from, "published", published);
+}
+
+/* A line of JSON at the beginning of a text: how long it is with its end, 0 when there is none. */
+static size_t read_line(struct task *task, const char *text, size_t len, struct json_object **line)
+{
+	const char *end = memchr(text, '\n', len < HEAD_BYTES ? len : HEAD_BYTES);
+
+	if (end == NULL)
+		return 0;
+	*line = json_read(task, text, (size_t)(end - text));
+	return json_object_is_type(*line, json_type_object) ? (size_t)(end - text) + 1 : 0;
+}
+
+static int bad_output(struct task *task)
+{
+	log_event(LOG_ERROR, task, "extract", "problem=\"what it printed is not what exedra-extract(8) says\"");
+	return fail(task, 503, "extract_failed", "The program that reads files does not work at the moment.");
+}
+
+/* A form feed begins a part; no text holds one. */
+static int split(struct task *task, const char *text, size_t len, struct extracted *out)
+{
+	const char *at = text, *end = text + len;
+	int most = 1, n = 0;
+
+	while ((at = memchr(at, '\f', (size_t)(end - at))) != NULL) {
+		most++;
+		at++;
+	}
+	out->parts = arena_get(task->arena, (size_t)most * sizeof(*out->parts));
+	for (at = text; at < end;) {
+		struct extract_part *part = &out->parts[n];
+		const char *stop;
+
+		if (*at == '\f') {
+			struct json_object *line;
+			size_t taken = read_line(task, at + 1, (size_t)(end - at - 1), &line);
+
+			if (taken == 0)
+				return bad_output(task);
+			read_texts(task, line, &part->title, &part->author, &part->published);
+			at += 1 + taken;
+		}
+		stop = memchr(at, '\f', (size_t)(end - at));
+		stop = stop == NULL ? end : stop;
+		part->text = at;
+		part->len = (size_t)(stop - at);
+		n += part->len > 0;
+		at = stop;
+	}
+	out->n_parts = n;
+	return n > 0 ? 0 : fail(task, 422, "file_no_text", "There is no text in the file.");
+}
+
+static int read_output(struct task *task, int fd, struct extracted *out)
+{
+	struct json_object *head;
+	size_t len, taken;
+	const char *text = temp_map(task->arena, fd, &len);
+
+	if (text == MAP_FAILED || text == NULL || (taken = read_line(task, text, len, &head)) == 0)
+		return bad_output(task);
+	field_text(task, head, "kind", &out->kind);
+	field_text(task, head, "description", &out->description);
+	read_texts(task, head, &out->title, &out->author, &out->published);
+	return split(task, text + taken, len - taken, out);
+}
+
+int extract_file(struct task *task, const struct config *config, int fd, const char *name, const char *type,
+	struct extracted *out)
+{
+	struct arena *arena = task->arena;
+	const int fds[] = {fd, temp_open(arena), temp_open(arena)};
+	char *argv[] = {arena_strdup(arena, "exedra-extract"), arena_strdup(arena, "--parts"),
+		arena_printf(arena, "--max-seconds=%d", config->extract_timeout_s),
+		arena_printf(arena, "--max-memory=%d", config->extract_memory_mib),
+		arena_printf(arena, "--name=%s", name), type == NULL ? NULL : arena_printf(arena, "--type=%s", type),
+		NULL};
+	int status = 0, result;
+
+	memset(out, 0, sizeof(*out));
+	if (fds[1] < 0 || fds[2] < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return fail(task, 503, "disk", "There is no place for a temporary file at the moment.");
+	if (take_place(task) < 0)
+		return -1;
+	result = run(task, config, argv, fds, &status);
+	give_place();
+	if (task->failure.status != 0)
+		return -1;
+	if (result < 0 && __atomic_load_n(&task->stop, __ATOMIC_ACQUIRE) != STOP_NOT)
+		return fail(task, 503, "server_ending", "The server is being restarted.");
+	if (result < 0)
+		return fail(task, 422, "file_too_slow", "Reading the file took too long.");
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return refused(task, fds[2], status);
+	return read_output(task, fds[1], out);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/job.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/http.h"
+#include "base/log.h"
+#include "core/read.h"
+#include "core/worker_id.h"
+#include "store/db.h"
+
+enum {
+	LOOK_S = 2,        /* between two looks for jobs that others have left */
+	MAX_TRIES = 5,     /* of a job that fails for a reason that may pass */
+	FIRST_PAUSE_S = 5, /* before the second try; twice as long before each further one */
+};
+
+static const struct job_kind kinds[] = {
+	{"read_file", read_job, read_job_failed},
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t stirred;
+	pthread_t thread;
+	const struct config *config;
+	bool running, stopping, asked;
+	struct task *task; /* of the job under way */
+} worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .stirred = PTHREAD_COND_INITIALIZER};
+
+int job_enqueue(struct task *task, const char *kind, const char *subject)
+{
+	if (db_rows(task, &sql_job_enqueue, ARGS(kind, subject)) == NULL)
+		return -1;
+	pthread_mutex_lock(&worker.lock);
+	worker.asked = true;
+	pthread_cond_signal(&worker.stirred);
+	pthread_mutex_unlock(&worker.lock);
+	return 0;
+}
+
+static const struct job_kind *find_kind(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+/* Run it with memory of its own; what runs out of memory has failed. */
+static int run(struct task *task, const struct config *config, const struct job_kind *kind, const char *subject)
+{
+	jmp_buf escape;
+	int result;
+
+	if (setjmp(escape) != 0) {
+		arena_escape(task->arena, NULL);
+		fail_clear(task);
+		return fail(task, 503, "memory", "There is not enough memory for this at the moment.");
+	}
+	arena_escape(task->arena, &escape);
+	result = kind->run(task, config, subject);
+	arena_escape(task->arena, NULL);
+	return result;
+}
+
+/* Say what became of it.  A reason that may pass is tried again, a few times. */
+static void end_job(
+	struct task *task, const struct config *config, const struct job_kind *kind, PGresult *job, int result)
+{
+	struct task last = {.arena = task->arena, .id = task->id, .gone_fd = -1};
+	const char *reason = result == 0 ? NULL : task->failure.message;
+	int tries = (int)db_int(job, 0, "tries");
+	bool again = result != 0 && task->failure.status >= 500 && tries < MAX_TRIES;
+
+	if (result != 0)
+		log_event(LOG_WARNING, task, "job_failed", "job=%s kind=%s try=%d code=%s", db_text(job, 0, "job_id"),
+			kind->name, tries, task->failure.code);
+	if (result != 0 && !again) {
+		struct task telling = *task;
+
+		fail_clear(&telling);
+		kind->fail(&telling, config, db_text(job, 0, "subject_id"), reason);
+	}
+	db_rows(&last, &sql_job_end,
+		ARGS(db_text(job, 0, "job_id"), db_text(job, 0, "ticket"), reason,
+			again ? db_int_arg(task->arena, FIRST_PAUSE_S << (tries - 1)) : NULL));
+}
+
+static void set_task(struct task *task)
+{
+	pthread_mutex_lock(&worker.lock);
+	worker.task = task;
+	pthread_mutex_unlock(&worker.lock);
+}
+
+/* Take one and do it.  False when there is none, or the database is away. */
+static bool work_once(const struct config *config, struct arena *arena)
+{
+	struct task task = {.arena = arena, .id = "job", .gone_fd = -1};
+	PGresult *job = db_rows(&task, &sql_job_claim, ARGS(worker_id()));
+	const struct job_kind *kind;
+
+	if (job == NULL || PQntuples(job) == 0)
+		return false;
+	kind = find_kind(db_text(job, 0, "kind"));
+	if (kind == NULL) {
+		log_event(LOG_ERROR, &task, "job_unknown", "kind=%s", db_text(job, 0, "kind"));
+		return true; /* it stays with us until we end: a newer program's job */
+	}
+	task.identity = (struct identity){.entry = ENTER_BY_JOB,
+		.job_id = db_text(job, 0, "job_id"),
+		.ticket = db_text(job, 0, "ticket"),
+		.tenant_id = db_int(job, 0, "tenant_id"),
+		.role = ADMIN};
+	task.id = arena_printf(arena, "job-%s", db_text(job, 0, "job_id"));
+	set_task(&task);
+	end_job(&task, config, kind, job, run(&task, config, kind, db_text(job, 0, "subject_id")));
+	set_task(NULL);
+	return true;
+}
+
+int job_work(const struct config *config, int most, int seconds)
+{
+	int64_t deadline_ms = clock_ms() + seconds * 1000;
+	struct arena *arena = arena_new();
+	int n = 0;
+
+	while (arena != NULL && n < most && clock_ms() < deadline_ms && work_once(config, arena)) {
+		n++;
+		arena_empty(arena);
+	}
+	if (arena != NULL)
+		arena_free(arena);
+	return n;
+}
+
+/* Wait until something is asked for, or it is time to look.  False when the process ends. */
+static bool wait_for_work(void)
+{
+	int64_t until_ms = clock_ms() + LOOK_S * 1000;
+	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+	bool go_on;
+
+	pthread_mutex_lock(&worker.lock);
+	while (!worker.stopping && !worker.asked)
+		if (pthread_cond_clockwait(&worker.stirred, &worker.lock, CLOCK_MONOTONIC, &until) != 0)
+			break;
+	worker.asked = false;
+	go_on = !worker.stopping;
+	pthread_mutex_unlock(&worker.lock);
+	return go_on;
+}
+
+static void *thread_main(void *unused)
+{
+	(void)unused;
+	while (wait_for_work())
+		while (job_work(worker.config, 1, 1) > 0)
+			if (worker.stopping)
+				break;
+	return NULL;
+}
+
+void job_start(const struct config *config)
+{
+	worker.config = config;
+	worker.running = pthread_create(&worker.thread, NULL, thread_main, NULL) == 0;
+	if (!worker.running)
+		log_event(LOG_WARNING, NULL, "thread_refused", "thread=job");
+}
+
+void job_stop(void)
+{
+	if (!worker.running)
+		return;
+	pthread_mutex_lock(&worker.lock);
+	worker.stopping = true;
+	if (worker.task != NULL)
+		http_stop_task(worker.task, STOP_ENDING);
+	pthread_cond_signal(&worker.stirred);
+	pthread_mutex_unlock(&worker.lock);
+	pthread_join(worker.thread, NULL);
+	worker.running = false;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC
+ * Work that outlasts its request: rows of exedra.job, taken by one thread of each worker process, or by `exedractl
+ * work`. */
+#ifndef EXEDRA_JOB_H
+#define EXEDRA_JOB_H
+
+#include "base/config.h"
+#include "base/task.h"
+
+/* A kind of job; -1 with the reason in the task: 503 and 5xx are tried again, anything else is final. */
+struct job_kind {
+	const char *name;
+	int (*run)(struct task *, const struct config *, const char *subject);
+	/* It has failed for good. */
+	void (*fail)(struct task *, const struct config *, const char *subject, const char *reason);
+};
+
+/* Have something done soon, in the task's tenant; a thread of this process looks for it at once. */
+int job_enqueue(struct task *, const char *kind, const char *subject);
+/* Do what is due: at most `most` jobs, none begun after so many seconds.  How many were done. */
+int job_work(const struct config *, int most, int seconds);
+
+/* In a worker process: the thread.  job_stop() lets the job under way go on elsewhere, later. */
+void job_start(const struct config *);
+void job_stop(void);
+
+#endif
