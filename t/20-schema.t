@@ -4,13 +4,13 @@
 use lib 't/lib';
 use Exedra::Test;
 
-my @directory = qw(credential schema_version tenant);
-my @tenant_tables = qw(account chat chunk document document_text document_version open_chat provider setting thread usage
-    workspace workspace_account workspace_document);
-my @may_call = qw(account_id acting_account chat_history check_version chunk_text close_chat conversation enter epoch fail_chats
-    iso json_array json_document json_extend json_file json_history json_model json_source json_thread json_workspace
-    json_workspace_document open_chat resume sees_all stopped tenant_id);
-my @definers = qw(check_version enter fail_chats stopped);
+my @directory = qw(credential job schema_version tenant);
+my @tenant_tables = qw(account chat chunk document document_text document_version embedded embedder embedding file file_part folder open_chat
+    provider setting thread usage workspace workspace_account workspace_document);
+my @may_call = qw(account_id acting_account chat_history check_version chunk_text claim_job close_chat conversation end_job enqueue_job enter epoch
+    fail_chats iso json_array json_document json_extend json_file json_history json_model json_source json_thread json_workspace
+    json_workspace_document open_chat resume sees_all stopped tenant_id work_on);
+my @definers = qw(check_version claim_job end_job enqueue_job enter fail_chats stopped work_on);
 
 my $db = database();                    # set up as EXEDRA_TEST_ROLES says
 my $two = database(roles => 'two');     # where the workers' role is not the owner
@@ -24,7 +24,7 @@ subtest 'two kinds of table' => sub {
     is_deeply rows($db, "SELECT relname FROM $tables ORDER BY 1"), [sort @directory, @tenant_tables],
         'every table is in one of the two lists of this test';
     my $has_tenant = "EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND a.attnotnull)";
-    is_deeply rows($db, "SELECT relname FROM $tables AND $has_tenant ORDER BY 1"), [sort 'credential', @tenant_tables],
+    is_deeply rows($db, "SELECT relname FROM $tables AND $has_tenant ORDER BY 1"), [sort 'credential', 'job', @tenant_tables],
         'tenant tables have a tenant_id';
     is_deeply rows($db, "SELECT relname FROM $tables AND relrowsecurity AND relforcerowsecurity ORDER BY 1"), [sort @tenant_tables],
         'row-level security is enabled and forced on them';

@@ -21,6 +21,7 @@ my %parameters = (
     'session/enter' => [['HASH', 10, 'false', 1, 'NULL'], ['HASH', 10, 'true', 1, "'tTENANT'"]],
     'session/resume' => [['TENANT', 'CHAT', 'TICKET']],
     'session/start' => [["'30s'"]],
+    'session/work' => [['JOB', 'TICKET']],
     'workspace/find' => [["'SLUG'", 'NULL'], ["'SLUG'", "'THREAD'"]], 'workspace/show' => [["'SLUG'"]], 'workspace/list' => [[]],
     'workspace/delete' => [["'SLUG'"]],
     'workspace/create' => [["'New'", "'new'", q('{"top_n":5}'), "'A prompt'"], ["'Taken'", "'SLUG'", "'{}'", "'A prompt'"]],
@@ -28,10 +29,18 @@ my %parameters = (
     'workspace_document/add_to' => [['DOCUMENT', "'{SLUG,none}'"]],
     'workspace_document/change' => [["'SLUG'", "'{custom-documents/NAME}'", "'{}'"], ["'SLUG'", "'{}'", "'{custom-documents/NAME,x/y}'"]],
     'workspace_document/show' => [["'SLUG'"]],
-    'document/begin' => [['gen_random_uuid()', "'custom-documents'", "'new.json'", ("'text'") x 7, 10, 20]],
+    'document/begin' => [[]],
     'document/write' => [['VERSION', 100, "'{one,two}'"]],
-    'document/publish' => [['DOCUMENT', 'VERSION', 2]],
-    'document/abandon' => [['DOCUMENT']],
+    'document/publish' => [['FILE', 'VERSION', 2, 'gen_random_uuid()', "'custom-documents'", "'new.json'", ("'text'") x 7, 10, 20, 'NULL'],
+        ['FILE', 'VERSION', 'NULL', 'gen_random_uuid()', "'folder'", "'newer.json'", ("'text'") x 7, 10, 20, "'xDOCUMENT'"]],
+    'document/replace' => [['DOCUMENT', 'VERSION', 2, 10, 20]],
+    'document/abandon' => [['VERSION']],
+    'file/begin' => [["'a.txt'", 'NULL', "'{}'", 10, "'receiving'"]],
+    'file/write' => [['FILE', 100, "'some bytes'"]], 'file/read' => [['FILE', 0]], 'file/find' => [['FILE']],
+    'file/receive' => [['FILE', 10, 'HASH', "'pending'"]], 'file/settle' => [['FILE', "'failed'", "'It is broken.'"]],
+    'file/delete' => [['FILE']], 'file/twin' => [["sha256('fFILE'::bytea)", "'a.txt'"]],
+    'job/claim' => [["'none'"]], 'job/enqueue' => [["'read_file'", 'FILE']],
+    'job/end' => [['JOB', 'TICKET', 'NULL', 'NULL'], ['JOB', 'TICKET', "'It is broken.'", 5]],
     'document/show' => [["'NAME'"], ["'none.json'"]],
     'document/tree' => [[]],
     'document/folder' => [["'custom-documents'", 0, 100], ["'custom-documents'", 0, 'NULL']],
@@ -86,10 +95,16 @@ CREATE TEMP TABLE things AS SELECT i, (i + 1) / 2 AS tenant FROM generate_series
 INSERT INTO exedra.workspace (id, tenant_id, name, slug) OVERRIDING SYSTEM VALUE SELECT i, tenant, 'W', 'w' || i FROM things;
 INSERT INTO exedra.workspace_account SELECT tenant, i, tenant FROM things WHERE i % 2 = 1;
 INSERT INTO exedra.thread (tenant_id, workspace_id, account_id, slug) SELECT tenant, i, tenant, 't' || i FROM things;
-INSERT INTO exedra.document (id, tenant_id, uuid, folder, name, version_id, title, url, author, description, source, chunk_source,
-    published, word_count, token_estimate) OVERRIDING SYSTEM VALUE
-    SELECT i, tenant, gen_random_uuid(), 'custom-documents', 'd' || i || '.json', i, 'T', 'u', 'a', 'd', 's', 'c', 'p', 1, 1 FROM things;
-INSERT INTO exedra.document_version (id, tenant_id, document_id, n_chunks) OVERRIDING SYSTEM VALUE SELECT i, tenant, i, 2 FROM things;
+INSERT INTO exedra.folder (tenant_id, name) SELECT DISTINCT tenant, 'custom-documents' FROM things;
+INSERT INTO exedra.file (id, tenant_id, account_id, name, sha256, state) OVERRIDING SYSTEM VALUE
+    SELECT i, tenant, tenant, 'a.txt', sha256(('f' || i)::bytea), 'done' FROM things;
+INSERT INTO exedra.file_part SELECT tenant, i, 0, 'bytes' FROM things;
+INSERT INTO exedra.document (id, tenant_id, uuid, file_id, external_id, folder, name, version_id, title, url, author, description, source,
+    chunk_source, published, word_count, token_estimate) OVERRIDING SYSTEM VALUE
+    SELECT i, tenant, gen_random_uuid(), i, 'x' || i, 'custom-documents', 'd' || i || '.json', i, 'T', 'u', 'a', 'd', 's', 'c', 'p', 1, 1 FROM things;
+INSERT INTO exedra.document_version (id, tenant_id, n_chunks) OVERRIDING SYSTEM VALUE SELECT i, tenant, 2 FROM things;
+INSERT INTO exedra.job (id, tenant_id, kind, subject_id, state, worker, ticket) OVERRIDING SYSTEM VALUE
+    SELECT i, tenant, 'read_file', i, CASE WHEN i % 100 = 0 THEN 'waiting' ELSE 'running' END::exedra.job_state, 'w1', md5((8 * i + 1)::text)::uuid FROM things;
 INSERT INTO exedra.document_text SELECT tenant, i, 0, 'The whole text.' FROM things;
 INSERT INTO exedra.chunk (tenant_id, version_id, no, text, words, length)
     SELECT tenant, i, no, 'chunk', to_tsvector('simple', 'chunk' || no || ' word' || i % 10), 2 FROM things, generate_series(0, 1) no;
@@ -101,14 +116,14 @@ INSERT INTO exedra.open_chat (tenant_id, chat_id, ticket, worker)
     SELECT tenant_id, id, md5(id::text)::uuid, 'w1' FROM exedra.chat WHERE state = 'open';
 INSERT INTO exedra.usage (tenant_id, chat_id, provider, model, prompt_tokens, completion_tokens, estimated)
     SELECT tenant, 8 * i + n, 'p', 'm', 1, 1, true FROM things, generate_series(0, 3) n;
-SELECT setval(pg_get_serial_sequence('exedra.' || t, 'id'), 10000000) FROM unnest('{workspace,document,document_version,chat}'::text[]) t;
+SELECT setval(pg_get_serial_sequence('exedra.' || t, 'id'), 10000000) FROM unnest('{workspace,document,document_version,file,job,chat}'::text[]) t;
 VACUUM ANALYZE;
 END
 
 # ---- plans ----
 
-my %sequential = map { $_ => 1 } qw(account chat chunk credential document document_text document_version open_chat provider setting tenant
-    thread usage workspace workspace_account workspace_document);
+my %sequential = map { $_ => 1 } qw(account chat chunk credential document document_text document_version embedded embedder embedding file file_part folder
+    job open_chat provider setting tenant thread usage workspace workspace_account workspace_document);
 
 # What is wrong with a plan: "Seq Scan of chat" and the like.
 sub faults {
@@ -128,7 +143,7 @@ sub caller_of {
     my ($tenant, $key) = @_;
     my $thing = 2 * $tenant - 1;
     return { TENANT => $tenant, HASH => "sha256('$key$tenant'::bytea)", WORKSPACE => $thing, SLUG => "w$thing",
-        THREAD => "t$thing", DOCUMENT => $thing,
+        THREAD => "t$thing", DOCUMENT => $thing, FILE => $thing, JOB => $thing,
         VERSION => $thing, NAME => "d$thing.json", CHAT => 8 * $thing + 1, TICKET => "'"
         . ($tenant == 1 ? md5(9) : md5(8 * $thing + 1)) . "'::uuid" };
 }
@@ -141,7 +156,7 @@ sub examine {
     my ($name, $caller, $values) = @_;
     my $call = 's' . (@$values ? '(' . join(', ', @$values) . ')' : '');
     $call =~ s/\b([A-Z]{3,})\b/$caller->{$1} \/\/ $1/ge;
-    $call =~ s/'tTENANT'/'t$caller->{TENANT}'/;
+    $call =~ s/'([tfx])(TENANT|FILE|DOCUMENT)'/'$1$caller->{$2}'/g;
     my $count = "SELECT coalesce(string_agg(relname || ' ' || seq_scan, ',' ORDER BY relname), '') FROM pg_stat_xact_user_tables
         WHERE schemaname = 'exedra' AND relname <> 'schema_version' AND seq_scan > 0;";
     my $session = 'DISCARD PLANS; PREPARE start AS ' . $statement{'session/start'} . "; EXECUTE start('30s'); DEALLOCATE start;";

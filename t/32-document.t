@@ -135,7 +135,7 @@ subtest 'a long text' => sub {
     is psql($db, "SELECT count(*) = (SELECT n_chunks FROM exedra.document_version WHERE id = $version)
         AND max(length(text)) <= 1000 AND min(length(text)) > 0
         FROM exedra.chunk WHERE version_id = $version"), 't', 'in passages of at most 1000 characters';
-    is psql($db, 'SELECT count(*) FROM exedra.document WHERE version_id IS NULL'), 0, 'nothing is left half written';
+    is psql($db, 'SELECT count(*) FROM exedra.document_version WHERE n_chunks IS NULL'), 0, 'nothing is left half written';
 };
 
 subtest 'one document' => sub {
@@ -152,13 +152,14 @@ subtest 'folders' => sub {
     my $empty = tenant($db, 'empty');
     is http($exedra, GET => '/v1/documents', key => $empty->{key})->{body},
         '{"localFiles":{"name":"documents","type":"folder","items":[]}}', 'none at all';
-    psql($db, "INSERT INTO exedra.document (tenant_id, uuid, folder, name, title, url, author, description, source, chunk_source,
+    psql($db, "WITH f AS (INSERT INTO exedra.file (tenant_id, name, state) SELECT id, 'a.txt', 'done' FROM exedra.tenant WHERE name = 'empty' RETURNING *),
+             v AS (INSERT INTO exedra.document_version (tenant_id, n_chunks) SELECT tenant_id, 1 FROM f RETURNING *),
+             o AS (INSERT INTO exedra.folder (tenant_id, name) SELECT tenant_id, n FROM f, unnest('{zoo,a-folder,custom-documents}'::text[]) n RETURNING *)
+        INSERT INTO exedra.document (tenant_id, uuid, file_id, version_id, folder, name, title, url, author, description, source, chunk_source,
         published, word_count, token_estimate)
-        SELECT t.id, gen_random_uuid(), f, 'f' || lpad(i::text, 4, '0') || '.json', 't', 'u', 'a', 'd', 's', 'c', 'p', 1, 1
-        FROM exedra.tenant t, unnest('{zoo,a-folder,custom-documents}'::text[]) f,
-        generate_series(1, CASE f WHEN 'a-folder' THEN 1005 ELSE 2 END) i WHERE t.name = 'empty';
-        INSERT INTO exedra.document_version (tenant_id, document_id) SELECT tenant_id, id FROM exedra.document WHERE version_id IS NULL;
-        UPDATE exedra.document d SET version_id = v.id FROM exedra.document_version v WHERE v.document_id = d.id AND d.name <> 'f0002.json'");
+        SELECT f.tenant_id, gen_random_uuid(), f.id, v.id, o.name, 'f' || lpad(i::text, 4, '0') || '.json', 't', 'u', 'a', 'd', 's', 'c', 'p', 1, 1
+        FROM f, v, o, generate_series(1, CASE o.name WHEN 'a-folder' THEN 1005 ELSE 2 END) i WHERE o.name <> 'a-folder' OR i <> 2;
+        DELETE FROM exedra.document WHERE name = 'f0002.json'");
     my $list = sub { return http($exedra, GET => "/v1/documents$_[0]", key => $empty->{key}) };
     my $tree = $list->('')->{json}{localFiles};
     shape_is $tree, { name => qr/^documents$/, type => qr/^folder$/, items => [{ name => 'string', type => qr/^folder$/,
