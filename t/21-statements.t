@@ -29,7 +29,7 @@ my %parameters = (
     'workspace_document/add_to' => [['DOCUMENT', "'{SLUG,none}'"]],
     'workspace_document/change' => [["'SLUG'", "'{custom-documents/NAME}'", "'{}'"], ["'SLUG'", "'{}'", "'{custom-documents/NAME,x/y}'"]],
     'workspace_document/show' => [["'SLUG'"]],
-    'document/begin' => [[]],
+    'document/begin' => [['HASH']],
     'document/write' => [['VERSION', 100, "'{one,two}'"]],
     'document/publish' => [['FILE', 'VERSION', 2, 'gen_random_uuid()', "'custom-documents'", "'new.json'", ("'text'") x 7, 10, 20, 'NULL'],
         ['FILE', 'VERSION', 'NULL', 'gen_random_uuid()', "'folder'", "'newer.json'", ("'text'") x 7, 10, 20, "'xDOCUMENT'"]],
@@ -102,7 +102,7 @@ INSERT INTO exedra.file_part SELECT tenant, i, 0, 'bytes' FROM things;
 INSERT INTO exedra.document (id, tenant_id, uuid, file_id, external_id, folder, name, version_id, title, url, author, description, source,
     chunk_source, published, word_count, token_estimate) OVERRIDING SYSTEM VALUE
     SELECT i, tenant, gen_random_uuid(), i, 'x' || i, 'custom-documents', 'd' || i || '.json', i, 'T', 'u', 'a', 'd', 's', 'c', 'p', 1, 1 FROM things;
-INSERT INTO exedra.document_version (id, tenant_id, n_chunks) OVERRIDING SYSTEM VALUE SELECT i, tenant, 2 FROM things;
+INSERT INTO exedra.document_version (id, tenant_id, sha256, n_chunks) OVERRIDING SYSTEM VALUE SELECT i, tenant, sha256(''), 2 FROM things;
 INSERT INTO exedra.job (id, tenant_id, kind, subject_id, state, worker, ticket) OVERRIDING SYSTEM VALUE
     SELECT i, tenant, 'read_file', i, CASE WHEN i % 100 = 0 THEN 'waiting' ELSE 'running' END::exedra.job_state, 'w1', md5((8 * i + 1)::text)::uuid FROM things;
 INSERT INTO exedra.document_text SELECT tenant, i, 0, 'The whole text.' FROM things;

@@ -153,7 +153,7 @@ subtest 'folders' => sub {
     is http($exedra, GET => '/v1/documents', key => $empty->{key})->{body},
         '{"localFiles":{"name":"documents","type":"folder","items":[]}}', 'none at all';
     psql($db, "WITH f AS (INSERT INTO exedra.file (tenant_id, name, state) SELECT id, 'a.txt', 'done' FROM exedra.tenant WHERE name = 'empty' RETURNING *),
-             v AS (INSERT INTO exedra.document_version (tenant_id, n_chunks) SELECT tenant_id, 1 FROM f RETURNING *),
+             v AS (INSERT INTO exedra.document_version (tenant_id, sha256, n_chunks) SELECT tenant_id, sha256(''), 1 FROM f RETURNING *),
              o AS (INSERT INTO exedra.folder (tenant_id, name) SELECT tenant_id, n FROM f, unnest('{zoo,a-folder,custom-documents}'::text[]) n RETURNING *)
         INSERT INTO exedra.document (tenant_id, uuid, file_id, version_id, folder, name, title, url, author, description, source, chunk_source,
         published, word_count, token_estimate)

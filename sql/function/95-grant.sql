@@ -25,6 +25,9 @@ BEGIN
         exedra.json_file(exedra.document, boolean), exedra.chunk_text(exedra.document, text),
         exedra.json_workspace_document(exedra.workspace_document, exedra.document),
         exedra.json_source(exedra.document, uuid, text, double precision), exedra.json_history(exedra.chat),
+        exedra.json_owner(bigint), exedra.file_status(exedra.file_state), exedra.json_file_meta(exedra.file, text),
+        exedra.file_head(exedra.file), exedra.file_tail(exedra.file), exedra.json_knowledge_file(exedra.file, text),
+        exedra.json_knowledge(exedra.workspace, text), exedra.workspace_files(bigint, bigint),
         exedra.json_thread(exedra.thread), exedra.json_model(exedra.workspace, text) TO %I', role);
 END $$;
 COMMENT ON FUNCTION exedra.grant_runtime(text) IS 'Give a role what the workers need, and no more: no directory table, no administrator''s function.';

@@ -126,6 +126,7 @@ CREATE TABLE exedra.workspace (
     tenant_id             bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
     id                    bigint GENERATED ALWAYS AS IDENTITY,
     name                  text NOT NULL,
+    description           text NOT NULL DEFAULT '',
     slug                  text COLLATE "C" NOT NULL,
     created_at            timestamptz NOT NULL DEFAULT now(),
     changed_at            timestamptz NOT NULL DEFAULT now(),
@@ -146,6 +147,7 @@ CREATE TABLE exedra.workspace (
     UNIQUE (tenant_id, slug)
 );
 COMMENT ON TABLE exedra.workspace IS 'A room with its own prompt, documents and conversations.';
+COMMENT ON COLUMN exedra.workspace.description IS 'What it is for, where it is shown as a collection of files.';
 COMMENT ON COLUMN exedra.workspace.slug IS 'Its name in URLs: made from the first name, never changed.';
 COMMENT ON COLUMN exedra.workspace.history_length IS 'Earlier exchanges that a model is shown; 0 counts as 20.';
 COMMENT ON COLUMN exedra.workspace.prompt IS 'System prompt; variables in braces are filled in for each question.';
@@ -188,7 +190,7 @@ CREATE TABLE exedra.folder (
 );
 COMMENT ON TABLE exedra.folder IS 'Where documents lie: a label, one level deep; custom-documents is made with the first document.';
 
-CREATE TYPE exedra.file_state AS ENUM ('receiving', 'pending', 'done', 'failed');
+CREATE TYPE exedra.file_state AS ENUM ('receiving', 'stored', 'pending', 'done', 'failed');
 
 CREATE TABLE exedra.file (
     tenant_id     bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
@@ -211,7 +213,7 @@ CREATE TABLE exedra.file (
 CREATE INDEX file_hash ON exedra.file (tenant_id, sha256) WHERE sha256 IS NOT NULL;
 CREATE INDEX file_account ON exedra.file (tenant_id, account_id) WHERE account_id IS NOT NULL;
 COMMENT ON TABLE exedra.file IS 'What was handed in: an upload, a page, a text.  Documents are what was read in it.';
-COMMENT ON COLUMN exedra.file.state IS 'receiving: its bytes are still coming, nobody sees it; pending: to be read; done: its documents are there; failed: see reason.';
+COMMENT ON COLUMN exedra.file.state IS 'receiving: its bytes are still coming, nobody sees it; stored: nobody has asked for it to be read; pending: to be read; done: its documents are there; failed: see reason.';
 COMMENT ON COLUMN exedra.file.reason IS 'Why it could not be read, in a sentence for people.';
 COMMENT ON COLUMN exedra.file.sha256 IS 'Of its bytes: the same file handed in again is not read again.';
 COMMENT ON COLUMN exedra.file.meta IS 'What the client said of it, kept as it came.';
@@ -231,12 +233,14 @@ CREATE TABLE exedra.document_version (
     tenant_id    bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
     id           bigint GENERATED ALWAYS AS IDENTITY,
     language     text NOT NULL DEFAULT 'simple',
+    sha256       bytea NOT NULL CHECK (octet_length(sha256) = 32),
     n_chunks     integer,
     created_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, id)
 );
 COMMENT ON TABLE exedra.document_version IS 'One writing of a text: its parts, passages, words and vectors.  Nobody sees it before a document points to it; documents with the same content share it; it goes with the last of them.';
 COMMENT ON COLUMN exedra.document_version.language IS 'Text search configuration its words were made with.';
+COMMENT ON COLUMN exedra.document_version.sha256 IS 'Of its text.';
 COMMENT ON COLUMN exedra.document_version.n_chunks IS 'How many passages; NULL while it is being written.';
 
 CREATE TABLE exedra.document (
@@ -301,6 +305,18 @@ COMMENT ON TABLE exedra.chunk IS 'A passage: the unit that is found, shown to a 
 COMMENT ON COLUMN exedra.chunk.uuid IS 'What clients see as the id of a source.';
 COMMENT ON COLUMN exedra.chunk.words IS 'Its lexemes; those of the title too in the first chunk.';
 COMMENT ON COLUMN exedra.chunk.length IS 'How many lexemes it has, counted with repetitions.';
+
+CREATE TABLE exedra.workspace_file (
+    tenant_id     bigint NOT NULL,
+    workspace_id  bigint NOT NULL,
+    file_id       bigint NOT NULL,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, file_id, workspace_id),
+    FOREIGN KEY (tenant_id, workspace_id) REFERENCES exedra.workspace ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, file_id) REFERENCES exedra.file ON DELETE CASCADE
+);
+CREATE INDEX workspace_file_workspace ON exedra.workspace_file (tenant_id, workspace_id);
+COMMENT ON TABLE exedra.workspace_file IS 'Files that are still to be read, and the workspaces that wait for their documents.';
 
 CREATE TABLE exedra.embedder (
     tenant_id   bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,

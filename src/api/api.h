@@ -37,6 +37,36 @@ int anythingllm_thread_update(struct request *);
 int anythingllm_thread_delete(struct request *);
 int anythingllm_thread_chats(struct request *);
 
+/* openwebui/file.c */
+int openwebui_file_list(struct request *);
+int openwebui_file_search(struct request *);
+int openwebui_file_show(struct request *);
+int openwebui_file_delete(struct request *);
+int openwebui_file_delete_all(struct request *);
+int openwebui_file_status(struct request *);
+int openwebui_file_text(struct request *);
+int openwebui_file_text_update(struct request *);
+int openwebui_file_content(struct request *);
+int openwebui_file_download(struct request *);
+
+/* openwebui/knowledge.c */
+int openwebui_knowledge_create(struct request *);
+int openwebui_knowledge_list(struct request *);
+int openwebui_knowledge_show(struct request *);
+int openwebui_knowledge_update(struct request *);
+int openwebui_knowledge_delete(struct request *);
+int openwebui_knowledge_reset(struct request *);
+int openwebui_knowledge_files(struct request *);
+int openwebui_knowledge_search_files(struct request *);
+int openwebui_knowledge_add(struct request *);
+int openwebui_knowledge_add_batch(struct request *);
+int openwebui_knowledge_remove(struct request *);
+
+/* openwebui/server.c */
+int openwebui_version(struct request *);
+int openwebui_config(struct request *);
+int openwebui_retrieval(struct request *);
+
 /* openai/model.c */
 int openai_model_list(struct request *);
 int openai_model_show(struct request *);

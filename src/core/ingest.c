@@ -9,6 +9,7 @@
 #include "core/chunk.h"
 #include "core/words.h"
 #include "store/db.h"
+#include "store/secret.h"
 
 enum {
 	LONG_UNITS = 5120,   /* from here on the original, too, only estimates */
@@ -131,15 +132,20 @@ static void abandon(struct task *task, const char *version)
 static int write_version(struct task *task, const struct config *config, struct document *d)
 {
 	struct arena *small = arena_within(task->arena);
-	PGresult *rows = db_rows(task, &sql_document_begin, NO_ARGS);
+	unsigned char hash[32];
+	const char *args[] = {(const char *)hash};
+	const int lengths[] = {sizeof(hash)};
+	struct db_call call = {.stmt = &sql_document_begin, .args = args, .n_args = 1, .lengths = lengths};
 	int n_chunks = -1;
 
-	if (rows == NULL)
+	secret_sha256(d->text, d->text_len, hash);
+	passed(d, d->text_len);
+	if (db_run(task, &call, 1) < 0)
 		return -1;
-	d->version = db_text(rows, 0, "version_id");
+	d->version = db_text(call.rows, 0, "version_id");
 	task->bulk = true;
 	if (write_text(task, small, d) == 0)
-		n_chunks = write_chunks(task, small, config, d, db_text(rows, 0, "language"));
+		n_chunks = write_chunks(task, small, config, d, db_text(call.rows, 0, "language"));
 	task->bulk = false;
 	if (n_chunks < 0)
 		abandon(task, d->version);
@@ -209,4 +215,12 @@ int ingest_add_to(struct task *task, const struct document *document, const char
 		       ARGS(db_int_arg(arena, document->id), db_array(arena, slugs, n_slugs))) == NULL
 		       ? -1
 		       : 0;
+}
+
+int ingest_place(struct task *task, const struct config *config, const char *workspace_id, const char *document_id,
+	const char *version_id)
+{
+	(void)config;
+	(void)version_id;
+	return db_rows(task, &sql_knowledge_add, ARGS(workspace_id, document_id)) == NULL ? -1 : 0;
 }

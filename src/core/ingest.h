@@ -25,6 +25,10 @@ int ingest_replace(struct task *, const struct config *, struct document *);
 /* Put a stored document into workspaces by slug; unknown slugs are passed over. */
 int ingest_add_to(struct task *, const struct document *, const char *const *slugs, size_t n_slugs);
 
+/* Put a stored document, by its id and its version's, into a workspace. */
+int ingest_place(struct task *, const struct config *, const char *workspace_id, const char *document_id,
+	const char *version_id);
+
 /* AnythingLLM's numbers: pieces between single spaces; tokens, about one in four bytes, and of a long text (5,120
  * UTF-16 units or more) an eighth of the units. */
 int64_t ingest_count_words(const char *text, size_t len);

@@ -151,6 +151,30 @@ int read_file(struct task *task, const struct config *config, struct file *file,
 	return file_settle(task, file, "done", NULL);
 }
 
+int read_place(struct task *task, const struct config *config, const char *workspace_id, const char *file_id)
+{
+	PGresult *documents = db_rows(task, &sql_file_documents, ARGS(file_id));
+	int i;
+
+	for (i = 0; documents != NULL && i < PQntuples(documents); i++)
+		if (ingest_place(task, config, workspace_id, db_text(documents, i, "id"),
+			    db_text(documents, i, "version_id")) < 0)
+			return -1;
+	return documents == NULL ? -1 : 0;
+}
+
+/* Workspaces that have waited for the file. */
+static int serve_waiting(struct task *task, const struct config *config, const char *file_id)
+{
+	PGresult *rows = db_rows(task, &sql_knowledge_waiting, ARGS(file_id));
+	int i;
+
+	for (i = 0; rows != NULL && i < PQntuples(rows); i++)
+		if (read_place(task, config, PQgetvalue(rows, i, 0), file_id) < 0)
+			return -1;
+	return rows == NULL ? -1 : 0;
+}
+
 int read_job(struct task *task, const struct config *config, const char *file_id)
 {
 	struct file file = {.id = file_id};
@@ -166,7 +190,7 @@ int read_job(struct task *task, const struct config *config, const char *file_id
 	file.type = db_text(rows, 0, "content_type");
 	if (file_load(task, &file) < 0)
 		return -1;
-	return read_file(task, config, &file, &reading);
+	return read_file(task, config, &file, &reading) < 0 ? -1 : serve_waiting(task, config, file_id);
 }
 
 void read_job_failed(struct task *task, const struct config *config, const char *file_id, const char *reason)

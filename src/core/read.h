@@ -25,6 +25,9 @@ int read_file(struct task *, const struct config *, struct file *, struct readin
 int read_job(struct task *, const struct config *, const char *file_id);
 void read_job_failed(struct task *, const struct config *, const char *file_id, const char *reason);
 
+/* Put all documents of a file that has been read into a workspace. */
+int read_place(struct task *, const struct config *, const char *workspace_id, const char *file_id);
+
 /* M/D/YYYY, h:mm:ss AM, in UTC: how documents say when. */
 const char *read_time(struct arena *, time_t);
 

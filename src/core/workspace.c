@@ -9,14 +9,17 @@
 #include <time.h>
 
 #include "base/field.h"
+#include "base/slug.h"
 #include "base/str.h"
 #include "base/utf8.h"
+#include "store/db.h"
+#include "store/secret.h"
 
 const char workspace_default_prompt[] = "Answer the question from the conversation and the context below. Where the "
 					"context does not hold the answer, say so. "
 					"It is {datetime} (UTC).";
 
-enum { NAME_CHARS = 255, MAX_COUNT = 1000000 };
+enum { NAME_CHARS = 255, MAX_COUNT = 1000000, SLUG_TRIES = 8 };
 
 struct columns {
 	struct task *task;
@@ -261,4 +264,33 @@ const char *workspace_columns(struct task *task, struct json_object *body, bool 
 		return NULL;
 	str_putc(c.out, '}');
 	return c.out->at;
+}
+
+/* Contract: every text that makes a slug, and a number behind it when the slug is taken. */
+static const char *slug_for(struct arena *arena, const char *name, int try)
+{
+	const char *slug;
+
+	if (try > 0)
+		name = arena_printf(arena, "%s-%u", name, 10000000 + secret_below(90000000));
+	slug = slug_make(arena, SLUG_WORKSPACE, name);
+	return *slug == '\0' ? secret_new_uuid(arena) : slug;
+}
+
+const char *workspace_create(struct task *task, const char *name, const char *columns, const char **slug)
+{
+	int try;
+
+	for (try = 0; try < SLUG_TRIES; try++) {
+		PGresult *rows;
+
+		*slug = slug_for(task->arena, name, try);
+		rows = db_rows(task, &sql_workspace_create, ARGS(name, *slug, columns, workspace_default_prompt));
+		if (rows == NULL)
+			return NULL;
+		if (PQntuples(rows) == 1)
+			return PQgetvalue(rows, 0, 0);
+	}
+	fail(task, 409, "slug_taken", "No free slug could be found for this name.");
+	return NULL;
 }

@@ -15,6 +15,9 @@ extern const char workspace_default_prompt[];
  * NULL, and "default" as provider takes the model away too. */
 const char *workspace_columns(struct task *, struct json_object *body, bool updating);
 
+/* Make a workspace with a slug of its own.  Returns it as JSON and its slug; NULL with the reason in the task. */
+const char *workspace_create(struct task *, const char *name, const char *columns, const char **slug);
+
 /* A name cut to 255 characters; "My Workspace" when there is none. */
 const char *workspace_name(struct arena *, const char *name);
 

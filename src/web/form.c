@@ -70,6 +70,28 @@ static void put_openai(struct str *body, const struct failure *failure)
 	str_puts(body, "}");
 }
 
+/* Where FastAPI finds a value wrong: a list of one. */
+static void put_detail(struct str *body, const struct failure *failure)
+{
+	size_t len = strlen(failure->code);
+	bool missing = len > 8 && strcmp(failure->code + len - 8, "_missing") == 0;
+	const char *field = failure->field;
+	bool query = field != NULL && strncmp(field, "query.", 6) == 0;
+
+	str_puts(body, "{\"detail\":");
+	if (failure->status == 422 && field != NULL) {
+		str_printf(body, "[{\"type\":\"%s\",\"loc\":[\"%s\",", missing ? "missing" : "value_error",
+			query ? "query" : "body");
+		str_json_text(body, query ? field + 6 : field);
+		str_puts(body, "],\"msg\":");
+		str_json_text(body, failure->message);
+		str_puts(body, ",\"input\":null}]}");
+		return;
+	}
+	str_json_text(body, failure->message);
+	str_puts(body, "}");
+}
+
 static void put_member(struct str *body, const char *before, const struct failure *failure)
 {
 	str_puts(body, before);
@@ -82,7 +104,9 @@ static void put_body(struct request *req, enum form form, struct str *body)
 	const struct failure *failure = &req->task.failure;
 	bool native_key = form == FORM_NATIVE_OPENAI && strcmp(failure->code, "key_unknown") == 0;
 
-	if ((form == FORM_OPENAI || form == FORM_NATIVE_OPENAI) && !native_key)
+	if (form == FORM_DETAIL)
+		put_detail(body, failure);
+	else if ((form == FORM_OPENAI || form == FORM_NATIVE_OPENAI) && !native_key)
 		put_openai(body, failure);
 	else if (about_the_caller(failure) || form == FORM_ERROR || form == FORM_TEXT || native_key)
 		put_member(body, "{\"error\":", failure);
@@ -96,14 +120,27 @@ static void put_body(struct request *req, enum form form, struct str *body)
 		put_member(body, "{\"success\":false,\"error\":", failure);
 }
 
+/* Words and statuses that Open WebUI's clients look for. */
+static void translate_detail(struct failure *failure)
+{
+	if (strcmp(failure->code, "key_unknown") == 0)
+		failure->message = "Your session has expired or the token is invalid. Please sign in again.";
+	if (strcmp(failure->code, "model_unknown") == 0) {
+		failure->status = 400;
+		failure->message = "Model not found";
+	}
+}
+
 /* Statuses that a dialect has otherwise. */
 static void translate(struct failure *failure, enum form form)
 {
 	bool openai = form == FORM_OPENAI || form == FORM_NATIVE_OPENAI;
 
 	/* AnythingLLM answers 403 to a bad key, every other dialect 401. */
-	if (failure->status == 401 && form != FORM_OPENAI)
+	if (failure->status == 401 && form != FORM_OPENAI && form != FORM_DETAIL)
 		failure->status = 403;
+	if (form == FORM_DETAIL)
+		translate_detail(failure);
 	/* A model's failure is 500 on AnythingLLM's chat routes, whatever it was; only 429 tells a client to wait. */
 	if (form == FORM_ABORT && from_upstream(failure) && failure->status != 429)
 		failure->status = 500;

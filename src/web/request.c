@@ -260,7 +260,7 @@ int request_parse_json(struct request *req)
 
 	while (at < req->body_len && strchr(" \t\r\n", req->body[at]) != NULL && req->body[at] != '\0')
 		at++;
-	if (at == req->body_len) {
+	if (at == req->body_len && (req->route->needs & LIST) == 0) {
 		req->json = json_read(&req->task, "{}", 2);
 		return req->json == NULL ? -1 : 0;
 	}
@@ -275,6 +275,12 @@ int request_parse_json(struct request *req)
 		return req->task.failure.status == 0
 			       ? fail(&req->task, 400, "json_object", "The body must be a JSON object.")
 			       : -1;
+	if ((req->route->needs & LIST) != 0) {
+		req->list = req->json;
+		return json_object_is_type(req->list, json_type_array)
+			       ? 0
+			       : fail(&req->task, 422, "json_array", "The body must be a JSON array.");
+	}
 	if (!json_object_is_type(req->json, json_type_object))
 		return fail(&req->task, 400, "json_object", "The body must be a JSON object.");
 	return 0;

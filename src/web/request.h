@@ -26,6 +26,7 @@ struct request {
 	const char *body;
 	size_t body_len;
 	struct json_object *json; /* with BODY and LARGE_BODY: an object, maybe an empty one */
+	struct json_object *list; /* with LIST: an array instead */
 
 	const char *more_headers; /* lines for the head of the answer; NULL = none */
 	int status;               /* what has been answered; 0 = nothing yet */
@@ -38,7 +39,7 @@ int request_read_head(struct request *);
 int request_read_body(struct request *, size_t limit);
 /* Read and forget a body that the row does not want: what is small, so that the connection can be kept. */
 int request_skip_body(struct request *);
-/* Take the body as a JSON object (no body counts as {}). */
+/* Take the body as a JSON object (no body counts as {}), or as an array where the row says so. */
 int request_parse_json(struct request *);
 
 /* What {name} bound in the path; NULL when the row has none such. */

@@ -15,7 +15,8 @@ enum need {
 	LARGE_BODY = 2,  /* the same, at most LIMIT_TEXT */
 	STREAM = 4,      /* may answer with an event stream: counts against the places for streams */
 	WRITES = 8,      /* a GET that changes something after all; all else but GET writes anyway */
-	NEEDS_NO_DB = 16 /* answers without the database: for probes */
+	NEEDS_NO_DB = 16, /* answers without the database: for probes */
+	LIST = 32         /* with a body: it is an array, req->list, not an object */
 };
 
 /* How a failure looks: the dialect's form, and within AnythingLLM's the route's own. */
@@ -27,6 +28,7 @@ enum form {
 	FORM_SUCCESS,       /* {"success":false,"error":"..."} */
 	FORM_ABORT,         /* {"id":...,"type":"abort","textResponse":null,"sources":[],"close":true,"error":"..."} */
 	FORM_OPENAI,        /* {"error":{"message","type","param","code"},"detail":"..."} */
+	FORM_DETAIL,        /* {"detail":"..."}, as Open WebUI; of a wrong field an array, as FastAPI writes it */
 	FORM_NATIVE_OPENAI, /* the same, but AnythingLLM's 403 for a bad key, and 401 with no body for an unknown model
 			     */
 };

@@ -5,31 +5,15 @@
 
 #include "api/api.h"
 #include "base/field.h"
-#include "base/slug.h"
 #include "core/workspace.h"
 #include "store/db.h"
-#include "store/secret.h"
 #include "web/reply.h"
 
-enum { SLUG_TRIES = 8, CHATS_PRESET = 100, CHATS_MOST = 10000 };
-
-/* Contract: every text that makes a slug, and a number behind it when the slug is taken. */
-static const char *slug_for(struct request *req, const char *name, int try)
-{
-	struct arena *arena = req->task.arena;
-	const char *slug;
-
-	if (try > 0)
-		name = arena_printf(arena, "%s-%u", name, 10000000 + secret_below(90000000));
-	slug = slug_make(arena, SLUG_WORKSPACE, name);
-	return *slug == '\0' ? secret_new_uuid(arena) : slug;
-}
+enum { CHATS_PRESET = 100, CHATS_MOST = 10000 };
 
 int anythingllm_workspace_new(struct request *req)
 {
-	const char *name = NULL, *columns;
-	PGresult *rows;
-	int try;
+	const char *name = NULL, *columns, *slug, *made;
 
 	if (field_text(&req->task, req->json, "name", &name) < 0)
 		return -1;
@@ -37,17 +21,8 @@ int anythingllm_workspace_new(struct request *req)
 		return fail_field(&req->task, 400, "name_missing", "name", "name cannot be null");
 	if ((columns = workspace_columns(&req->task, req->json, false)) == NULL)
 		return -1;
-	name = workspace_name(req->task.arena, name);
-	for (try = 0; try < SLUG_TRIES; try++) {
-		rows = db_rows(&req->task, &sql_workspace_create,
-			ARGS(name, slug_for(req, name, try), columns, workspace_default_prompt));
-		if (rows == NULL)
-			return -1;
-		if (PQntuples(rows) == 1)
-			return reply_json_printf(
-				req, 200, "{\"workspace\":%s,\"message\":null}", PQgetvalue(rows, 0, 0));
-	}
-	return fail(&req->task, 409, "slug_taken", "No free slug could be found for this name.");
+	made = workspace_create(&req->task, workspace_name(req->task.arena, name), columns, &slug);
+	return made == NULL ? -1 : reply_json_printf(req, 200, "{\"workspace\":%s,\"message\":null}", made);
 }
 
 int anythingllm_workspace_list(struct request *req)

@@ -1,0 +1,4 @@
+-- Change a collection's name and description.  $1 text: slug; $2 text: name; $3 text: description.  Returns its id, or no row.
+-- Index: workspace_tenant_id_slug_key.
+UPDATE exedra.workspace w SET name = $2::text, description = $3::text, changed_at = now()
+ WHERE w.tenant_id = (SELECT exedra.tenant_id()) AND w.slug = $1::text RETURNING w.id;

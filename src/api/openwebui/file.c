@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: ISC */
+#include "api/openwebui/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/field.h"
+#include "base/log.h"
+#include "core/job.h"
+#include "core/read.h"
+#include "store/db.h"
+#include "store/secret.h"
+#include "web/reply.h"
+#include "web/stream.h"
+
+enum { SEARCH_PRESET = 100, SEARCH_MOST = 1000, LIST_MOST = 1000000, WATCH_S = 7200 };
+
+static int not_found(struct request *req)
+{
+	return fail(&req->task, 404, "file_unknown", OPENWEBUI_NOT_FOUND);
+}
+
+static bool is_uuid(const char *text)
+{
+	size_t i;
+
+	for (i = 0; text[i] != '\0' && i < UUID_TEXT; i++)
+		if ((i == 8 || i == 13 || i == 18 || i == 23) ? text[i] != '-'
+							      : strchr("0123456789abcdefABCDEF", text[i]) == NULL)
+			return false;
+	return i == UUID_TEXT - 1;
+}
+
+PGresult *openwebui_find_file(struct request *req, const char *uuid)
+{
+	PGresult *rows = uuid == NULL || !is_uuid(uuid) ? NULL : db_rows(&req->task, &sql_file_show, ARGS(uuid));
+
+	if (rows != NULL && PQntuples(rows) == 1)
+		return rows;
+	if (req->task.failure.status == 0)
+		not_found(req);
+	return NULL;
+}
+
+/* The file that the path names; with `to_write` only where the caller may change it. */
+static PGresult *find(struct request *req, bool to_write)
+{
+	PGresult *rows = openwebui_find_file(req, request_param(req, "id"));
+
+	if (rows == NULL || !to_write || db_true(rows, 0, "writable"))
+		return rows;
+	not_found(req);
+	return NULL;
+}
+
+/* ---- objects ---- */
+
+void openwebui_put(struct request *req, const char *text)
+{
+	if (!req->head)
+		wire_write(req->wire, text, strlen(text));
+}
+
+/* The texts that were read in a file, joined by a space, as the inside of a JSON string. */
+static void put_text(struct request *req, const char *id)
+{
+	struct arena *small = arena_within(req->task.arena);
+	int64_t no;
+
+	for (no = 0; !req->wire->gone; no++) {
+		PGresult *rows = db_rows_in(small, &req->task, &sql_file_text, ARGS(id, db_int_arg(small, no)));
+		struct str *out = str_new(small);
+
+		if (rows == NULL || PQntuples(rows) == 0)
+			break;
+		if (no > 0 && db_true(rows, 0, "first"))
+			openwebui_put(req, " ");
+		str_json_text(out, db_text(rows, 0, "text"));
+		out->at[out->len - 1] = '\0';
+		openwebui_put(req, out->at + 1);
+		arena_empty(small);
+	}
+}
+
+void openwebui_put_file(struct request *req, PGresult *rows, int row, bool with_text, const char *more)
+{
+	openwebui_put(req, db_text(rows, row, "head"));
+	if (with_text && db_true(rows, row, "readable")) {
+		openwebui_put(req, ",\"content\":\"");
+		put_text(req, db_text(rows, row, "id"));
+		openwebui_put(req, "\"");
+	}
+	openwebui_put(req, db_text(rows, row, "tail"));
+	openwebui_put(req, more);
+	openwebui_put(req, "}");
+}
+
+static void begin(struct request *req)
+{
+	reply_head(req, 200, "application/json; charset=utf-8", -1, NULL);
+}
+
+static int reply_files(struct request *req, PGresult *rows)
+{
+	const char *content = request_query(req, "content");
+	bool with_text = content == NULL || strcmp(content, "false") != 0;
+	int i;
+
+	begin(req);
+	for (i = 0; i < PQntuples(rows); i++) {
+		openwebui_put(req, i == 0 ? "[" : ",");
+		openwebui_put_file(req, rows, i, with_text, "");
+	}
+	openwebui_put(req, i == 0 ? "[]" : "]");
+	return 0;
+}
+
+/* ---- lists ---- */
+
+const char *openwebui_pattern(struct arena *arena, const char *wildcard, bool inside)
+{
+	struct str *pattern;
+
+	if (wildcard == NULL)
+		return NULL;
+	pattern = str_new(arena);
+	str_puts(pattern, inside ? "%" : "");
+	for (; *wildcard != '\0'; wildcard++) {
+		if (strchr("%_\\", *wildcard) != NULL)
+			str_putc(pattern, '\\');
+		str_putc(pattern, *wildcard == '*' ? '%' : *wildcard == '?' ? '_' : *wildcard);
+	}
+	str_puts(pattern, inside ? "%" : "");
+	return pattern->at;
+}
+
+static int64_t number(struct request *req, const char *name, int64_t preset, int64_t most)
+{
+	const char *text = request_query(req, name);
+	int64_t n;
+
+	if (text == NULL || *text == '\0' || text[strspn(text, "0123456789")] != '\0' || strlen(text) > 9)
+		return preset;
+	n = strtoll(text, NULL, 10);
+	return n > most ? most : n;
+}
+
+int64_t openwebui_page(struct request *req)
+{
+	int64_t page = number(req, "page", 1, LIST_MOST);
+
+	return page < 1 ? 0 : (page - 1) * OPENWEBUI_PAGE;
+}
+
+static PGresult *list(struct request *req, const char *pattern, int64_t limit, int64_t skip)
+{
+	struct arena *arena = req->task.arena;
+
+	return db_rows(&req->task, &sql_file_list, ARGS(pattern, db_int_arg(arena, limit), db_int_arg(arena, skip)));
+}
+
+int openwebui_file_list(struct request *req)
+{
+	PGresult *rows = list(req, NULL, LIST_MOST, 0);
+
+	return rows == NULL ? -1 : reply_files(req, rows);
+}
+
+int openwebui_file_search(struct request *req)
+{
+	const char *name = request_query(req, "filename");
+	PGresult *rows;
+
+	if (name == NULL)
+		return fail_field(&req->task, 422, "field_missing", "query.filename", "Field required");
+	rows = list(req, openwebui_pattern(req->task.arena, name, false),
+		number(req, "limit", SEARCH_PRESET, SEARCH_MOST), number(req, "skip", 0, LIST_MOST));
+	if (rows == NULL)
+		return -1;
+	if (PQntuples(rows) == 0)
+		return fail(&req->task, 404, "file_unknown", "No files found matching the pattern.");
+	return reply_files(req, rows);
+}
+
+/* ---- one file ---- */
+
+int openwebui_file_show(struct request *req)
+{
+	PGresult *rows = find(req, false);
+
+	if (rows == NULL)
+		return -1;
+	begin(req);
+	openwebui_put_file(req, rows, 0, true, "");
+	return 0;
+}
+
+int openwebui_file_delete(struct request *req)
+{
+	PGresult *rows = find(req, true);
+
+	if (rows == NULL || db_rows(&req->task, &sql_file_delete, ARGS(db_text(rows, 0, "id"))) == NULL)
+		return -1;
+	return reply_json_text(req, 200, "{\"message\":\"File deleted successfully\"}");
+}
+
+int openwebui_file_delete_all(struct request *req)
+{
+	if (db_rows(&req->task, &sql_file_delete_all, NO_ARGS) == NULL)
+		return -1;
+	return reply_json_text(req, 200, "{\"message\":\"All files deleted successfully\"}");
+}
+
+/* {"status":"failed","error":"..."} */
+static const char *status_object(struct request *req, PGresult *rows)
+{
+	struct str *out = str_new(req->task.arena);
+
+	str_printf(out, "{\"status\":\"%s\"", db_text(rows, 0, "status"));
+	if (db_text(rows, 0, "reason") != NULL) {
+		str_puts(out, ",\"error\":");
+		str_json_text(out, db_text(rows, 0, "reason"));
+	}
+	str_puts(out, "}");
+	return out->at;
+}
+
+static bool is_final(PGresult *rows)
+{
+	return strcmp(db_text(rows, 0, "status"), "pending") != 0;
+}
+
+/* A frame a second until the file has been read. */
+static int stream_status(struct request *req, PGresult *rows)
+{
+	const struct timespec second = {.tv_sec = 1};
+	int64_t deadline_ms = clock_ms() + WATCH_S * 1000;
+	struct stream stream;
+	const char *frame = status_object(req, rows);
+
+	stream_open(&stream, req, "text/event-stream; charset=utf-8");
+	while (stream_event(&stream, frame, strlen(frame)) == 0 && !is_final(rows) && clock_ms() < deadline_ms) {
+		nanosleep(&second, NULL);
+		if (wire_gone(req->wire))
+			return 0;
+		rows = find(req, false);
+		if (rows == NULL) {
+			fail_clear(&req->task);
+			stream_event(&stream, "{\"status\":\"not_found\"}", 22);
+			return 0;
+		}
+		frame = status_object(req, rows);
+	}
+	return 0;
+}
+
+int openwebui_file_status(struct request *req)
+{
+	const char *stream = request_query(req, "stream");
+	PGresult *rows = find(req, false);
+
+	if (rows == NULL)
+		return -1;
+	if (stream != NULL && strcasecmp(stream, "true") == 0)
+		return stream_status(req, rows);
+	return reply_json_text(req, 200, status_object(req, rows));
+}
+
+/* ---- its text ---- */
+
+static int reply_text_of(struct request *req, PGresult *rows)
+{
+	begin(req);
+	openwebui_put(req, "{\"content\":\"");
+	if (db_true(rows, 0, "readable"))
+		put_text(req, db_text(rows, 0, "id"));
+	openwebui_put(req, "\"}");
+	return 0;
+}
+
+int openwebui_file_text(struct request *req)
+{
+	PGresult *rows = find(req, false);
+
+	return rows == NULL ? -1 : reply_text_of(req, rows);
+}
+
+/* The first document of the file gets the text; what else was read in it stays. */
+static int replace_text(struct request *req, const char *file_id, const char *text)
+{
+	PGresult *documents = db_rows(&req->task, &sql_file_documents, ARGS(file_id));
+	struct document d = {.title = "", .text = text, .text_len = strlen(text)};
+
+	if (documents == NULL)
+		return -1;
+	if (PQntuples(documents) == 0)
+		return fail(&req->task, 400, "file_unread",
+			"Extracted content is not available for this file. Please ensure that the file is processed "
+			"before "
+			"proceeding.");
+	d.id = db_int(documents, 0, "id");
+	d.word_count = ingest_count_words(d.text, d.text_len);
+	d.token_estimate = ingest_estimate_tokens(d.text, d.text_len);
+	return ingest_replace(&req->task, req->config, &d);
+}
+
+int openwebui_file_text_update(struct request *req)
+{
+	const char *text = NULL;
+	PGresult *rows;
+
+	if (field_text(&req->task, req->json, "content", &text) < 0)
+		return -1;
+	if (text == NULL)
+		return fail_field(&req->task, 422, "field_missing", "content", "Field required");
+	rows = find(req, true);
+	if (rows == NULL || replace_text(req, db_text(rows, 0, "id"), text) < 0)
+		return -1;
+	return reply_text_of(req, rows);
+}
+
+/* ---- its bytes ---- */
+
+static const char *percent(struct arena *arena, const char *name)
+{
+	struct str *out = str_new(arena);
+
+	for (; *name != '\0'; name++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_~", *name) != NULL)
+			str_putc(out, *name);
+		else
+			str_printf(out, "%%%02X", (unsigned char)*name);
+	return out->at;
+}
+
+/* A file of bytes, or of a text that came without. */
+static void put_bytes(struct request *req, PGresult *file)
+{
+	struct arena *small = arena_within(req->task.arena);
+	bool has_bytes = db_true(file, 0, "has_bytes");
+	int64_t no;
+
+	for (no = 0; !req->wire->gone && !req->head; no++) {
+		const char *args[] = {db_text(file, 0, "id"), db_int_arg(small, no)};
+		struct db_call call = {.stmt = has_bytes ? &sql_file_read : &sql_file_text,
+			.args = args,
+			.n_args = 2,
+			.binary = has_bytes};
+
+		if (db_run_in(small, &req->task, &call, 1) < 0 || PQntuples(call.rows) == 0)
+			break;
+		wire_write(req->wire, PQgetvalue(call.rows, 0, 0), (size_t)PQgetlength(call.rows, 0, 0));
+		arena_empty(small);
+	}
+}
+
+/* What a browser would run must not be shown as ours: everything but PDF and plain text is an attachment. */
+static int reply_bytes(struct request *req, bool attach)
+{
+	struct arena *arena = req->task.arena;
+	PGresult *rows = find(req, false);
+	const char *type, *disposition, *head;
+
+	if (rows == NULL)
+		return -1;
+	type = db_text(rows, 0, "content_type");
+	if (type == NULL || strpbrk(type, "\r\n") != NULL)
+		type = "application/octet-stream";
+	disposition = attach                                      ? "attachment"
+		      : strncmp(type, "application/pdf", 15) == 0 ? "inline"
+		      : strncmp(type, "text/plain", 10) == 0      ? NULL
+								  : "attachment";
+	head = "Content-Security-Policy: sandbox; default-src 'none'\r\n";
+	if (disposition != NULL)
+		head = arena_printf(arena, "%sContent-Disposition: %s; filename*=UTF-8''%s\r\n", head, disposition,
+			percent(arena, db_text(rows, 0, "name")));
+	reply_head(req, 200, type, db_true(rows, 0, "has_bytes") ? db_int(rows, 0, "size") : -1, head);
+	put_bytes(req, rows);
+	return 0;
+}
+
+int openwebui_file_content(struct request *req)
+{
+	const char *attachment = request_query(req, "attachment");
+
+	return reply_bytes(req, attachment != NULL && strcasecmp(attachment, "true") == 0);
+}
+
+int openwebui_file_download(struct request *req)
+{
+	return reply_bytes(req, true);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC
+ * What a client of Open WebUI asks before anything else. */
+#include "api/api.h"
+#include "config.h"
+#include "web/limits.h"
+#include "web/reply.h"
+
+/* The version whose routes these are: clients compare it. */
+#define SPOKEN "0.8.8"
+
+int openwebui_version(struct request *req)
+{
+	return reply_json_text(req, 200, "{\"version\":\"" SPOKEN "\",\"deployment_id\":\"\"}");
+}
+
+int openwebui_config(struct request *req)
+{
+	return reply_json_printf(req, 200,
+		"{\"status\":true,\"name\":\"Exedra\",\"version\":\"" SPOKEN
+		"\",\"default_locale\":\"\",\"oauth\":{\"providers\":{}},"
+		"\"features\":{\"auth\":true,\"auth_trusted_header\":false,\"enable_signup_password_confirmation\":"
+		"false,"
+		"\"enable_ldap\":false,\"enable_api_keys\":true,\"enable_signup\":false,\"enable_login_form\":false,"
+		"\"enable_websocket\":false,\"enable_version_update_check\":false,\"enable_public_active_users_count\":"
+		"false,"
+		"\"enable_easter_eggs\":false},\"file\":{\"max_size\":%d,\"max_count\":null}}",
+		LIMIT_UPLOAD_MIB);
+}
+
+int openwebui_retrieval(struct request *req)
+{
+	const struct config *config = req->config;
+
+	return reply_json_printf(req, 200,
+		"{\"status\":true,\"CHUNK_SIZE\":%d,\"CHUNK_OVERLAP\":%d,\"RAG_TEMPLATE\":\"\",\"RAG_EMBEDDING_"
+		"ENGINE\":\"\","
+		"\"RAG_EMBEDDING_MODEL\":\"\",\"RAG_RERANKING_MODEL\":\"\",\"RAG_EMBEDDING_BATCH_SIZE\":1,"
+		"\"ENABLE_ASYNC_EMBEDDING\":true,\"RAG_EMBEDDING_CONCURRENT_REQUESTS\":0}",
+		config->chunk_chars, config->chunk_overlap);
+}
