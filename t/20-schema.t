@@ -7,10 +7,12 @@ use Exedra::Test;
 my @directory = qw(credential job schema_version tenant);
 my @tenant_tables = qw(account chat chunk document document_text document_version embedded embedder embedding file file_part folder open_chat
     provider setting thread usage workspace workspace_account workspace_document workspace_file);
-my @may_call = qw(account_id acting_account chat_history check_version chunk_text claim_job close_chat conversation end_job enqueue_job enter epoch
-    fail_chats iso json_array json_document json_extend json_file json_history json_model json_source json_thread json_workspace
-    json_workspace_document open_chat resume sees_all stopped tenant_id work_on);
-my @definers = qw(check_version claim_job end_job enqueue_job enter fail_chats stopped work_on);
+my @may_call = qw(account_id acting_account chat_history check_version chunk_text claim_job close_chat conversation end_job
+    enqueue_job enter epoch fail_chats file_head file_status file_tail iso json_array json_document json_extend
+    json_file json_file_meta json_history json_knowledge json_knowledge_file json_model json_owner json_source
+    json_thread json_workspace json_workspace_document open_chat resume sees_all stopped sweep_chats tenant_id
+    work_on workspace_files);
+my @definers = qw(check_version claim_job end_job enqueue_job enter fail_chats stopped sweep_chats work_on);
 
 my $db = database();                    # set up as EXEDRA_TEST_ROLES says
 my $two = database(roles => 'two');     # where the workers' role is not the owner

@@ -38,6 +38,14 @@ my %parameters = (
     'file/begin' => [["'a.txt'", 'NULL', "'{}'", 10, "'receiving'"]],
     'file/write' => [['FILE', 100, "'some bytes'"]], 'file/read' => [['FILE', 0]], 'file/find' => [['FILE']],
     'file/receive' => [['FILE', 10, 'HASH', "'pending'"]], 'file/settle' => [['FILE', "'failed'", "'It is broken.'"]],
+    'file/list' => [['NULL', 100, 0], ["'%.txt'", 100, 0]], 'file/show' => [['FUUID']], 'file/text' => [['FILE', 0]],
+    'file/documents' => [['FILE']], 'file/delete_all' => [[]],
+    'knowledge/list' => [['NULL', 30, 0], ["'%w%'", 30, 0]], 'knowledge/show' => [["'SLUG'", 'true'], ["'SLUG'", 'false']],
+    'knowledge/update' => [["'SLUG'", "'Other'", "'What for'"]],
+    'knowledge/files' => [["'SLUG'", 'NULL', "'name'", 'false', 30, 0], ['NULL', "'%a%'", "'created_at'", 'true', 30, 0]],
+    'knowledge/wait' => [['WORKSPACE', 'FILE']], 'knowledge/waiting' => [['FILE']], 'knowledge/add' => [['WORKSPACE', 'DOCUMENT']],
+    'knowledge/remove' => [['WORKSPACE', 'FILE'], ['WORKSPACE', 'NULL']], 'knowledge/same_text' => [['WORKSPACE', 'FILE']],
+    'chat/sweep' => [[1800]],
     'file/delete' => [['FILE']], 'file/twin' => [["sha256('fFILE'::bytea)", "'a.txt'"]],
     'job/claim' => [["'none'"]], 'job/enqueue' => [["'read_file'", 'FILE']],
     'job/end' => [['JOB', 'TICKET', 'NULL', 'NULL'], ['JOB', 'TICKET', "'It is broken.'", 5]],
@@ -96,8 +104,9 @@ INSERT INTO exedra.workspace (id, tenant_id, name, slug) OVERRIDING SYSTEM VALUE
 INSERT INTO exedra.workspace_account SELECT tenant, i, tenant FROM things WHERE i % 2 = 1;
 INSERT INTO exedra.thread (tenant_id, workspace_id, account_id, slug) SELECT tenant, i, tenant, 't' || i FROM things;
 INSERT INTO exedra.folder (tenant_id, name) SELECT DISTINCT tenant, 'custom-documents' FROM things;
-INSERT INTO exedra.file (id, tenant_id, account_id, name, sha256, state) OVERRIDING SYSTEM VALUE
-    SELECT i, tenant, tenant, 'a.txt', sha256(('f' || i)::bytea), 'done' FROM things;
+INSERT INTO exedra.file (id, tenant_id, uuid, account_id, name, sha256, state) OVERRIDING SYSTEM VALUE
+    SELECT i, tenant, md5('f' || i)::uuid, tenant, 'a.txt', sha256(('f' || i)::bytea), 'done' FROM things;
+INSERT INTO exedra.workspace_file SELECT tenant, CASE WHEN tenant = 1 THEN 1 ELSE i END, i FROM things;
 INSERT INTO exedra.file_part SELECT tenant, i, 0, 'bytes' FROM things;
 INSERT INTO exedra.document (id, tenant_id, uuid, file_id, external_id, folder, name, version_id, title, url, author, description, source,
     chunk_source, published, word_count, token_estimate) OVERRIDING SYSTEM VALUE
@@ -123,7 +132,7 @@ END
 # ---- plans ----
 
 my %sequential = map { $_ => 1 } qw(account chat chunk credential document document_text document_version embedded embedder embedding file file_part folder
-    job open_chat provider setting tenant thread usage workspace workspace_account workspace_document);
+    job open_chat provider setting tenant thread usage workspace workspace_account workspace_document workspace_file);
 
 # What is wrong with a plan: "Seq Scan of chat" and the like.
 sub faults {
@@ -143,7 +152,7 @@ sub caller_of {
     my ($tenant, $key) = @_;
     my $thing = 2 * $tenant - 1;
     return { TENANT => $tenant, HASH => "sha256('$key$tenant'::bytea)", WORKSPACE => $thing, SLUG => "w$thing",
-        THREAD => "t$thing", DOCUMENT => $thing, FILE => $thing, JOB => $thing,
+        THREAD => "t$thing", DOCUMENT => $thing, FILE => $thing, FUUID => "md5('f$thing')::uuid", JOB => $thing,
         VERSION => $thing, NAME => "d$thing.json", CHAT => 8 * $thing + 1, TICKET => "'"
         . ($tenant == 1 ? md5(9) : md5(8 * $thing + 1)) . "'::uuid" };
 }
@@ -168,12 +177,12 @@ sub examine {
 }
 
 # What goes through all tenants: it may read their names in one go, and take some milliseconds.
-my %for_all = ('chat/fail_worker' => 2000);
+my %for_all = ('chat/fail_worker' => 2000, 'chat/sweep' => 2000);
 
 # Who calls; how many milliseconds a call may take; which statements are for this caller.
-my @callers = (['one of 10,000', caller_of(5000, 'key'), 5, qr/./], ['a big tenant', caller_of(1, 'key'), 100, qr{^(?!chat/fail_worker)}],
+my @callers = (['one of 10,000', caller_of(5000, 'key'), 5, qr/./], ['a big tenant', caller_of(1, 'key'), 100, qr{^(?!chat/(?:fail_worker|sweep)|(?:file|knowledge)/(?:delete_all|list))}],
     ['an account with the role default', caller_of(5000, 'anna'), 5,
-    qr{^(?:session/|chat/(?!fail_worker)|chunk/search|workspace/(?:find|list|show)|thread/|model/)}]);
+    qr{^(?:session/|chat/(?!fail_worker|sweep)|chunk/search|workspace/(?:find|list|show)|thread/|model/)}]);
 for (@callers) {
     my ($who, $caller, $limit_ms, $may) = @$_;
     subtest $who => sub {

@@ -108,3 +108,23 @@ BEGIN
     RETURN total;
 END $$;
 COMMENT ON FUNCTION exedra.fail_chats(text, text, text) IS 'End the open chats of a dead worker, or of all pools of a node but one: with what had come as stopped, else as failed.';
+
+CREATE OR REPLACE FUNCTION exedra.sweep_chats(older_s int) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    one text;
+    total bigint := 0;
+    t bigint;
+BEGIN
+    FOR t IN SELECT id FROM exedra.tenant LOOP
+        PERFORM set_config('exedra.tenant_id', t::text, true), set_config('exedra.role', '30', true);
+        FOR one IN SELECT o.ticket::text FROM exedra.open_chat o
+                    WHERE o.tenant_id = t AND starts_with(o.worker, 'cgi/') AND o.opened_at < now() - make_interval(secs => older_s) LOOP
+            total := total + exedra.fail_chats(one, NULL, NULL);
+        END LOOP;
+    END LOOP;
+    UPDATE exedra.job j SET state = 'waiting', worker = NULL, ticket = NULL, changed_at = now()
+     WHERE j.state = 'running' AND starts_with(j.worker, 'cgi/') AND j.changed_at < now() - make_interval(secs => older_s);
+    RETURN total;
+END $$;
+COMMENT ON FUNCTION exedra.sweep_chats(int) IS 'End what CGI processes began so many seconds ago and cannot be at work on any more: nobody sees them die.';

@@ -18,7 +18,7 @@ BEGIN
         exedra.acting_account(bigint), exedra.conversation(bigint, text), exedra.chat_history(bigint, text, bigint, int),
         exedra.open_chat(text, text, text, text, json, text, uuid, text, text, bigint, boolean),
         exedra.close_chat(bigint, bigint, uuid, text, boolean, text, json, json, text, text, text, bigint, bigint, boolean),
-        exedra.stopped(bigint[], bigint[], text[]), exedra.fail_chats(text, text, text),
+        exedra.stopped(bigint[], bigint[], text[]), exedra.fail_chats(text, text, text), exedra.sweep_chats(int),
         exedra.enqueue_job(text, bigint), exedra.claim_job(text), exedra.work_on(bigint, uuid), exedra.end_job(bigint, uuid, text, int),
         exedra.iso(timestamptz), exedra.epoch(timestamptz), exedra.json_extend(json, text), exedra.json_array(text),
         exedra.json_workspace(exedra.workspace), exedra.json_document(exedra.document),

@@ -12,9 +12,9 @@
 
 extern char **environ;
 
-enum kind { TEXT, NUMBER, OCTAL, SWITCH, LEVEL };
+enum kind { TEXT, NUMBER, OCTAL, SWITCH, LEVEL, ENCODING };
 
-static const char *const kind_names[] = {"text", "number", "octal", "on/off", "level"};
+static const char *const kind_names[] = {"text", "number", "octal", "on/off", "level", "encoding"};
 
 struct setting {
 	const char *name;
@@ -60,6 +60,21 @@ static const struct setting settings[] = {
 		"Seconds of silence between two of its bytes."},
 	{"llm.timeout.total", NUMBER, AT(llm_total_timeout_s), "1800", 10, 86400,
 		"Seconds that one answer of the provider may take in all."},
+	{"embed.provider", TEXT, AT(embed_provider), NULL, 0, 0,
+		"What the server's embedder is called; a well-known service (openai, mistral, ollama ...) needs no "
+		"embed.url."},
+	{"embed.url", TEXT, AT(embed_url), NULL, 0, 0,
+		"Base URL of an API with OpenAI's embeddings, with its /v1; unset: documents are found by words."},
+	{"embed.key", TEXT, AT(embed_key), NULL, 0, 0, "Its API key."},
+	{"embed.model", TEXT, AT(embed_model), NULL, 0, 0, "The model that makes the vectors."},
+	{"embed.dimensions", NUMBER, AT(embed_dimensions), "0", 0, 8192,
+		"Numbers of a vector to ask for; 0 is the model's own."},
+	{"embed.batch", NUMBER, AT(embed_batch), "64", 1, 256, "Texts in one call."},
+	{"embed.encoding", ENCODING, AT(embed_encoding), "float", 0, 0, "How vectors are asked for: float or base64."},
+	{"embed.limit", NUMBER, AT(embed_limit), "8192", 64, 1048576,
+		"Bytes of a text that is embedded; more is cut off."},
+	{"embed.timeout", NUMBER, AT(embed_timeout_s), "60", 1, 3600,
+		"Seconds that one call may take; for a question 10 at most."},
 	{"outbound.allow", TEXT, AT(outbound_allow), NULL, 0, 0,
 		"Networks, separated by spaces, that addresses supplied by tenants may lie in although they are not "
 		"public."},
@@ -112,12 +127,15 @@ static int set_number(struct config *config, const struct setting *s, const char
 	return 0;
 }
 
-static int set_level(struct config *config, const struct setting *s, const char *value)
+/* One of a few words: its place among them. */
+static int set_word(struct config *config, const struct setting *s, const char *value)
 {
-	static const char *const names[] = {"error", "warning", "info", "debug"};
+	static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
+	static const char *const encodings[] = {"float", "base64", NULL};
+	const char *const *names = s->kind == LEVEL ? levels : encodings;
 	int i;
 
-	for (i = 0; i < 4; i++)
+	for (i = 0; names[i] != NULL; i++)
 		if (strcmp(value, names[i]) == 0) {
 			memcpy((char *)config + s->offset, &i, sizeof(i));
 			return 0;
@@ -146,7 +164,8 @@ static int set(struct config *config, const struct setting *s, const char *value
 	case SWITCH:
 		return set_switch(config, s, value);
 	case LEVEL:
-		return set_level(config, s, value);
+	case ENCODING:
+		return set_word(config, s, value);
 	}
 	return -1;
 }
@@ -171,6 +190,8 @@ static void explain(const struct setting *s, const char *where, char *problem, s
 		snprintf(problem, room, "%s: %s takes octal permissions such as 0660.", where, s->name);
 	else if (s->kind == SWITCH)
 		snprintf(problem, room, "%s: %s is on or off.", where, s->name);
+	else if (s->kind == ENCODING)
+		snprintf(problem, room, "%s: %s is float or base64.", where, s->name);
 	else
 		snprintf(problem, room, "%s: %s is error, warning, info or debug.", where, s->name);
 }

@@ -9,6 +9,9 @@
 
 #include "base/log.h"
 
+/* How vectors are to come: as numbers in JSON, or their bytes in base64. */
+enum embed_encoding { EMBED_FLOAT, EMBED_BASE64 };
+
 struct config {
 	const char *listen;
 	int socket_mode;
@@ -34,6 +37,16 @@ struct config {
 	int llm_first_timeout_s;
 	int llm_idle_timeout_s;
 	int llm_total_timeout_s;
+
+	const char *embed_provider; /* a preset's name, or what the embedder's provider is to be called */
+	const char *embed_url;      /* NULL: the preset's; without one no embedder: searches go by words alone */
+	const char *embed_key;
+	const char *embed_model;
+	int embed_dimensions; /* asked for; 0: the model's own */
+	int embed_batch;
+	int embed_encoding; /* enum embed_encoding */
+	int embed_limit;    /* bytes of a text */
+	int embed_timeout_s;
 
 	const char *outbound_allow; /* networks that are not public and yet permitted to users' addresses */
 	const char *secret_file;    /* the key that seals tenants' credentials */

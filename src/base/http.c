@@ -22,6 +22,8 @@
 enum {
 	MAX_IDLE_LINES = 256,
 	MAX_RETRY_AFTER_S = 3600,
+	MAX_HEAD_BYTES = 256 << 10, /* of an answer's headers, interim ones' too */
+	MAX_LOCATION = 8192,
 	LAST_MS = 5,   /* for the end of a body of which nothing more is wanted */
 	LOOK_MS = 200, /* between two looks after the client */
 };
@@ -54,6 +56,7 @@ struct exchange {
 	int64_t looked_ms; /* when the client was last looked after */
 	struct task *task;
 	int64_t enough_ms; /* since when call->enough */
+	size_t head_bytes;
 	timer_t alarm;     /* ends libcurl's wait */
 	bool alarmed;
 	bool stopped; /* a callback of the caller's said so */
@@ -129,6 +132,13 @@ static void line_give(struct line *line, bool guarded, bool keep)
 		line_free(line);
 }
 
+static void forget_head(struct http_call *call)
+{
+	call->type[0] = call->charset[0] = '\0';
+	call->location = NULL;
+	call->retry_after_s = 0;
+}
+
 static void note_type(struct http_call *call, const char *value, size_t len)
 {
 	size_t i;
@@ -139,6 +149,28 @@ static void note_type(struct http_call *call, const char *value, size_t len)
 	while (i > 0 && call->type[i - 1] == ' ')
 		i--;
 	call->type[i] = '\0';
+}
+
+static void note_charset(struct http_call *call, const char *value, size_t len)
+{
+	static const char name[] = "charset=";
+	size_t at = 0, n = 0;
+
+	while (at + sizeof(name) - 1 < len && strncasecmp(value + at, name, sizeof(name) - 1) != 0)
+		at++;
+	at += sizeof(name) - 1;
+	at += at < len && value[at] == '"';
+	while (at < len && n < sizeof(call->charset) - 1 && (isalnum((unsigned char)value[at]) || strchr("-_.:", value[at])))
+		call->charset[n++] = (char)tolower((unsigned char)value[at++]);
+	call->charset[n] = '\0';
+}
+
+static void note_location(struct exchange *exchange, const char *value, size_t len)
+{
+	while (len > 0 && strchr(" \t\r\n", value[len - 1]) != NULL)
+		len--;
+	if (len > 0 && len <= MAX_LOCATION)
+		exchange->call->location = arena_copy(exchange->task->arena, value, len);
 }
 
 /* Seconds, or an HTTP date; anything else is not said. */
@@ -168,18 +200,22 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 	size_t len = size * n, value;
 
 	exchange->quiet_since_ms = clock_ms();
-	if (len > 5 && strncasecmp(bytes, "HTTP/", 5) == 0) { /* a new head: what an interim one said is void */
-		exchange->call->type[0] = '\0';
-		exchange->call->retry_after_s = 0;
-	}
+	exchange->head_bytes += len;
+	if (exchange->head_bytes > MAX_HEAD_BYTES)
+		return 0;
+	if (len > 5 && strncasecmp(bytes, "HTTP/", 5) == 0) /* a new head: what an interim one said is void */
+		forget_head(exchange->call);
 	for (value = 0; value < len && bytes[value] != ':'; value++)
 		;
 	if (value == len)
 		return len;
 	for (value++; value < len && bytes[value] == ' '; value++)
 		;
-	if (strncasecmp(bytes, "content-type:", 13) == 0)
+	if (strncasecmp(bytes, "content-type:", 13) == 0) {
 		note_type(exchange->call, bytes + value, len - value);
+		note_charset(exchange->call, bytes + value, len - value);
+	} else if (strncasecmp(bytes, "location:", 9) == 0)
+		note_location(exchange, bytes + value, len - value);
 	else if (strncasecmp(bytes, "retry-after:", 12) == 0)
 		exchange->call->retry_after_s = parse_retry_after(bytes + value, len - value);
 	return len;
@@ -350,6 +386,10 @@ static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
 		4096L); /* a chunk has a few hundred bytes; the default takes 16 kB a stream */
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* Else the end of the call waits for a resolver that does not answer. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, call->allowed != NULL ? 1L : 0L);
+#endif
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
 	if (call->body != NULL) {
@@ -422,8 +462,8 @@ void http_run(struct task *task, struct http_call *call)
 	long code = 0;
 	int i;
 
-	call->status = call->retry_after_s = 0;
-	call->type[0] = '\0';
+	call->status = 0;
+	forget_head(call);
 	call->any_data = call->enough = call->sent = false;
 	if (line == NULL)
 		arena_exhausted(task->arena);

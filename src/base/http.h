@@ -47,6 +47,8 @@ struct http_call {
 	enum http_end end;
 	int status;        /* 0 = no answer */
 	char type[64];     /* content type, lower case, without parameters */
+	char charset[40];  /* its parameter of that name, lower case; "" = not said, or no plain word */
+	char *location;    /* where the server sends one to, unchecked; NULL = nowhere */
 	int retry_after_s; /* 0 = not said, or nonsense */
 	bool any_data;
 	bool sent; /* the whole body has gone out, and will not be asked for again: its memory may go */

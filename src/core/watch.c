@@ -16,6 +16,8 @@ struct open_chat {
 	struct open_chat *next, *previous;
 };
 
+enum { SWEEP_SLACK_S = 600 }; /* beyond the longest that a model may take */
+
 static struct {
 	pthread_mutex_t lock;
 	struct open_chat *first;
@@ -182,4 +184,14 @@ int watch_bury(const char *worker, const char *node, const char *pool)
 			(long long)db_int(rows, 0, "n"));
 	arena_free(task.arena);
 	return rows == NULL ? -1 : 0;
+}
+
+void watch_sweep(const struct config *config)
+{
+	struct task task = {.arena = arena_new(), .gone_fd = -1, .id = "upkeep"};
+
+	if (task.arena == NULL)
+		return;
+	db_rows(&task, &sql_chat_sweep, ARGS(db_int_arg(task.arena, config->llm_total_timeout_s + SWEEP_SLACK_S)));
+	arena_free(task.arena);
 }

@@ -17,4 +17,7 @@ void watch_stop_all(void);
  * not. */
 int watch_bury(const char *worker, const char *node, const char *pool);
 
+/* End what CGI processes have left that cannot be at work any more (llm.timeout.total). */
+void watch_sweep(const struct config *);
+
 #endif

@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "config.h"
 #include "ctl/script.h"
+#include "ctl/work.h"
 #include "base/arena.h"
 #include "statements.h"
 #include "store/db.h"
@@ -63,7 +64,8 @@ static void usage(FILE *to)
 
 	fputs("usage: exedractl [-c FILE] [-d CONNINFO] COMMAND\n\n"
 	      "  init [--runtime-role ROLE]      make the schema in the database\n"
-	      "  upgrade [--runtime-role ROLE]   bring it to this program's version\n",
+	      "  upgrade [--runtime-role ROLE]   bring it to this program's version\n"
+	      "  work                            do what waits to be done in the background, where no pool runs\n",
 		to);
 	for (i = 0; i < N_COMMANDS; i++)
 		fprintf(to, "  %s %s %s\n", commands[i].noun, commands[i].verb, commands[i].operands);
@@ -334,7 +336,7 @@ static bool usable(char **words, int n)
 {
 	const struct command *command = find_command(words, n);
 
-	if (is(words, n, "init", NULL) || is(words, n, "upgrade", NULL))
+	if (is(words, n, "init", NULL) || is(words, n, "upgrade", NULL) || is(words, n, "work", NULL))
 		return true;
 	if (is(words, n, "provider", "set")) {
 		if (n == 5)
@@ -420,6 +422,8 @@ int main(int argc, char **argv)
 	}
 	if (!usable(argv + optind, argc - optind))
 		return 2;
+	if (is(argv + optind, argc - optind, "work", NULL))
+		return work(config_path(), said.conninfo);
 	if ((pg = open_database()) == NULL)
 		return 1;
 	status = dispatch(pg, argv + optind, argc - optind);

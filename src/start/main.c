@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * exedra: options, and which of its lives it leads: master of a pool, one CGI request, or a word about itself. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,9 @@
 #include "base/http.h"
 #include "base/log.h"
 #include "config.h"
+#include "core/extract.h"
+#include "core/job.h"
+#include "core/watch.h"
 #include "core/worker_id.h"
 #include "llm/slots.h"
 #include "start/master.h"
@@ -27,6 +31,9 @@
 #include "web/wire.h"
 
 extern char **environ;
+
+/* What a CGI process does beyond its request. */
+enum { SLICE_JOBS = 4, SLICE_S = 5, SWEEP_ONE_IN = 20 };
 
 static void usage(FILE *to)
 {
@@ -61,6 +68,20 @@ static int print_settings(void)
 	return 0;
 }
 
+/* Nobody else works in the background where there is no pool: a little of it at the end of each request, which has its
+ * answer. */
+static void work_a_little(const struct config *config)
+{
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (nothing < 0 || dup2(nothing, STDOUT_FILENO) < 0)
+		return;
+	extract_limit(1);
+	job_work(config, SLICE_JOBS, SLICE_S);
+	if (secret_below(SWEEP_ONE_IN) == 0)
+		watch_sweep(config);
+}
+
 /* A CGI process answers one request and is gone; the web server ends it when the client leaves. */
 static int run_cgi(const struct config *config)
 {
@@ -78,6 +99,7 @@ static int run_cgi(const struct config *config)
 	slots_limit(1);
 	wire_open_cgi(&wire, environ);
 	dispatch(&wire, config, arena);
+	work_a_little(config);
 	arena_free(arena);
 	http_stop();
 	pool_close();

@@ -7,6 +7,21 @@
 #include "base/outbound.h"
 #include "llm/provider.h"
 
+/* A provider by name needs an address where none is known. */
+static int check_provider(const char *noun, const char *name, const char *url, char *problem, size_t room)
+{
+	const struct provider_preset *preset = name == NULL ? NULL : provider_preset(name);
+
+	if (name == NULL || url != NULL || (preset != NULL && preset->url != NULL))
+		return 0;
+	if (preset == NULL)
+		snprintf(problem, room, "%s.provider: %.200s is no service that is known here; set %s.url.", noun, name,
+			noun);
+	else
+		snprintf(problem, room, "%s.provider: %.200s needs %s.url.", noun, name, noun);
+	return -1;
+}
+
 int setup_check(const struct config *config, char *problem, size_t room)
 {
 	if (config->outbound_allow != NULL && !outbound_list_valid(config->outbound_allow)) {
@@ -15,15 +30,7 @@ int setup_check(const struct config *config, char *problem, size_t room)
 			config->outbound_allow);
 		return -1;
 	}
-	if (config->llm_provider != NULL && config->llm_url == NULL && provider_preset(config->llm_provider) == NULL) {
-		snprintf(problem, room, "llm.provider: %.200s is no service that is known here; set llm.url.",
-			config->llm_provider);
+	if (check_provider("llm", config->llm_provider, config->llm_url, problem, room) < 0)
 		return -1;
-	}
-	if (config->llm_provider != NULL && config->llm_url == NULL &&
-		provider_preset(config->llm_provider)->url == NULL) {
-		snprintf(problem, room, "llm.provider: %.200s needs llm.url.", config->llm_provider);
-		return -1;
-	}
-	return 0;
+	return check_provider("embed", config->embed_provider, config->embed_url, problem, room);
 }

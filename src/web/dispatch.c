@@ -106,6 +106,8 @@ static int take_body(struct request *req)
 	int needs = req->route->needs;
 	size_t limit = (needs & LARGE_BODY) != 0 ? LIMIT_TEXT : LIMIT_JSON;
 
+	if ((needs & UPLOAD) != 0)
+		return db_enter(&req->task);
 	if ((needs & (BODY | LARGE_BODY)) == 0)
 		return request_skip_body(req);
 	if ((req->body_announced < 0 || req->body_announced > TRUST_BYTES) && db_enter(&req->task) < 0)
@@ -137,7 +139,8 @@ static int run(struct request *req)
 		return 0;
 	if (identify(req) < 0 || take_body(req) < 0)
 		return -1;
-	req->task.gone_fd = wire_gone_fd(req->wire);
+	if ((req->route->needs & UPLOAD) == 0) /* whose body is still to come */
+		req->task.gone_fd = wire_gone_fd(req->wire);
 	if ((req->route->needs & STREAM) != 0)
 		return with_place(req);
 	return req->route->handler(req);

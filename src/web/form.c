@@ -92,6 +92,14 @@ static void put_detail(struct str *body, const struct failure *failure)
 	str_puts(body, "}");
 }
 
+/* A file or page that cannot be read, as the original tells it; other mistakes it tells without the list. */
+static void put_documents(struct str *body, const struct failure *failure)
+{
+	str_puts(body, "{\"success\":false,\"error\":");
+	str_json_text(body, failure->message);
+	str_puts(body, failure->status == 422 && failure->field == NULL ? ",\"documents\":[]}" : "}");
+}
+
 static void put_member(struct str *body, const char *before, const struct failure *failure)
 {
 	str_puts(body, before);
@@ -116,6 +124,10 @@ static void put_body(struct request *req, enum form form, struct str *body)
 		put_member(body, "{\"workspace\":null,\"message\":", failure);
 	else if (form == FORM_MESSAGE)
 		put_member(body, "{\"message\":", failure);
+	else if (form == FORM_OUTCOME)
+		put_member(body, "{\"success\":false,\"message\":", failure);
+	else if (form == FORM_DOCUMENTS)
+		put_documents(body, failure);
 	else
 		put_member(body, "{\"success\":false,\"error\":", failure);
 }

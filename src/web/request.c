@@ -184,33 +184,52 @@ static int too_large(struct request *req, size_t limit)
 	return fail(&req->task, 413, "request_too_large", "The body is larger than %zu MiB.", limit >> 20);
 }
 
-int request_read_body(struct request *req, size_t limit)
+static int incomplete(struct request *req)
+{
+	return fail(&req->task, 400, "body_incomplete", "The body does not have the length that was announced.");
+}
+
+int request_read_pieces(
+	struct request *req, size_t limit, int (*take)(void *arg, const char *bytes, size_t len), void *arg)
 {
 	const char *encoding = wire_param(req->wire, "HTTP_CONTENT_ENCODING");
-	struct str *body;
 	char buffer[4096]; /* on the stack of a thread that may hold a stream for long: small */
+	size_t taken = 0;
 	ssize_t got = 0;
 
 	if (encoding != NULL && *encoding != '\0' && strcasecmp(encoding, "identity") != 0)
 		return fail(&req->task, 415, "encoding_unsupported", "A body with Content-Encoding is not accepted.");
 	if (req->body_announced > (int64_t)limit)
 		return too_large(req, limit);
-	body = str_new(req->task.arena);
-	while ((req->body_announced < 0 || (int64_t)body->len < req->body_announced) &&
+	while ((req->body_announced < 0 || (int64_t)taken < req->body_announced) &&
 		(got = wire_read(req->wire, buffer, sizeof(buffer))) > 0) {
-		if (body->len + (size_t)got > limit)
+		if (taken + (size_t)got > limit)
 			return too_large(req, limit);
-		str_add(body, buffer, (size_t)got);
+		if (take(arg, buffer, (size_t)got) < 0)
+			return -1;
+		taken += (size_t)got;
 	}
 	/* CGI ends the body by its length, FastCGI by an empty record. */
 	if (got >= 0 && !req->wire->cgi && req->body_announced >= 0)
 		got = wire_read(req->wire, buffer, sizeof(buffer));
-	if (got != 0 && !(req->wire->cgi && got > 0))
-		return fail(
-			&req->task, 400, "body_incomplete", "The body does not have the length that was announced.");
-	if (req->body_announced >= 0 && (int64_t)body->len != req->body_announced)
-		return fail(
-			&req->task, 400, "body_incomplete", "The body does not have the length that was announced.");
+	if ((got != 0 && !(req->wire->cgi && got > 0)) ||
+		(req->body_announced >= 0 && (int64_t)taken != req->body_announced))
+		return incomplete(req);
+	return 0;
+}
+
+static int add_to_body(void *body, const char *bytes, size_t len)
+{
+	str_add(body, bytes, len);
+	return 0;
+}
+
+int request_read_body(struct request *req, size_t limit)
+{
+	struct str *body = str_new(req->task.arena);
+
+	if (request_read_pieces(req, limit, add_to_body, body) < 0)
+		return -1;
 	req->body = body->at;
 	req->body_len = body->len;
 	return 0;

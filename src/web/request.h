@@ -35,7 +35,11 @@ struct request {
 
 /* Read method, path, query and the announced length.  0, or -1 with the reason in the task. */
 int request_read_head(struct request *);
-/* Read the body of at most `limit` bytes.  0 or -1: 413, 415, 400. */
+/* Read the body of at most `limit` bytes piece by piece: `take` gets each, and returns 0 to go on or -1 with the reason
+ * in the task.  0 or -1: that, 413, 415, 400. */
+int request_read_pieces(
+	struct request *, size_t limit, int (*take)(void *arg, const char *bytes, size_t len), void *arg);
+/* The same, whole, into req->body. */
 int request_read_body(struct request *, size_t limit);
 /* Read and forget a body that the row does not want: what is small, so that the connection can be kept. */
 int request_skip_body(struct request *);

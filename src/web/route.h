@@ -11,12 +11,13 @@ struct request;
 enum method { GET = 1, POST = 2, PUT = 4, PATCH = 8, DELETE = 16, OPTIONS = 32 };
 
 enum need {
-	BODY = 1,        /* a JSON object, at most LIMIT_JSON; req->json is never NULL then */
-	LARGE_BODY = 2,  /* the same, at most LIMIT_TEXT */
-	STREAM = 4,      /* may answer with an event stream: counts against the places for streams */
-	WRITES = 8,      /* a GET that changes something after all; all else but GET writes anyway */
+	BODY = 1,         /* a JSON object, at most LIMIT_JSON; req->json is never NULL then */
+	LARGE_BODY = 2,   /* the same, at most LIMIT_TEXT */
+	STREAM = 4,       /* may answer with an event stream: counts against the places for streams */
+	WRITES = 8,       /* a GET that changes something after all; all else but GET writes anyway */
 	NEEDS_NO_DB = 16, /* answers without the database: for probes */
-	LIST = 32         /* with a body: it is an array, req->list, not an object */
+	LIST = 32,        /* with a body: it is an array, req->list, not an object */
+	UPLOAD = 64 /* a form with a file, at most LIMIT_UPLOAD: the handler reads it (upload.h), the key is good */
 };
 
 /* How a failure looks: the dialect's form, and within AnythingLLM's the route's own. */
@@ -26,6 +27,8 @@ enum form {
 	FORM_MESSAGE,       /* {"message":"..."} */
 	FORM_WORKSPACE,     /* {"workspace":null,"message":"..."} */
 	FORM_SUCCESS,       /* {"success":false,"error":"..."} */
+	FORM_DOCUMENTS,     /* the same, with "documents":[] when it is the content that could not be read */
+	FORM_OUTCOME,       /* {"success":false,"message":"..."} */
 	FORM_ABORT,         /* {"id":...,"type":"abort","textResponse":null,"sources":[],"close":true,"error":"..."} */
 	FORM_OPENAI,        /* {"error":{"message","type","param","code"},"detail":"..."} */
 	FORM_DETAIL,        /* {"detail":"..."}, as Open WebUI; of a wrong field an array, as FastAPI writes it */
