@@ -365,12 +365,13 @@ static int compare_keys(const void *a, const void *b)
 /* The keys of the object that closes: is one there twice?  Tells of the first that repeats another. */
 static int check_twice(struct check *check, size_t first)
 {
-	struct key *keys = check->keys + first;
+	struct key *keys;
 	const struct key *again = NULL;
 	size_t n = check->n_keys - first;
 
 	if (n < 2)
 		return 0;
+	keys = check->keys + first;
 	qsort(keys, n, sizeof *keys, compare_keys);
 	for (size_t i = 1; i < n; i++)
 		if (keys[i].len == keys[i - 1].len && memcmp(keys[i].at, keys[i - 1].at, keys[i].len) == 0 &&

@@ -29,15 +29,21 @@ static int deliver(struct sse *sse)
 /* A whole line: `field: value`, a comment, or the blank one that ends an event. */
 static int take_line(struct sse *sse)
 {
-	const char *line = sse->line->at, *value;
-	size_t len = sse->line->len, name = strcspn(line, ":");
+	const char *line = sse->line->at, *colon, *value;
+	size_t len, name;
 
+	if (!sse->bom_seen && sse->line->len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
+		memmove(sse->line->at, sse->line->at + 3, sse->line->len - 2);
+		sse->line->len -= 3;
+	}
+	sse->bom_seen = true;
+	len = sse->line->len;
 	if (len == 0)
 		return deliver(sse);
-	if (name > len)
-		name = len;
-	value = name == len ? line + len : line + name + 1;
-	if (*value == ' ' && name < len)
+	colon = memchr(line, ':', len);
+	name = colon == NULL ? len : (size_t)(colon - line);
+	value = colon == NULL ? line + len : colon + 1;
+	if (*value == ' ' && colon != NULL)
 		value++;
 	if (name == 4 && memcmp(line, "data", 4) == 0) {
 		if (sse->data->len + len > SSE_MAX_LINE)
@@ -75,11 +81,6 @@ int sse_feed(struct sse *sse, const char *bytes, size_t len)
 			return 0;
 		sse->after_cr = *stop == '\r';
 		bytes = stop + 1;
-		if (!sse->bom_seen && sse->line->len >= 3 && memcmp(sse->line->at, "\xef\xbb\xbf", 3) == 0) {
-			memmove(sse->line->at, sse->line->at + 3, sse->line->len - 2);
-			sse->line->len -= 3;
-		}
-		sse->bom_seen = true;
 		result = take_line(sse);
 		str_clear(sse->line);
 		if (result != 0)

@@ -66,15 +66,18 @@ static size_t put_string(struct str *out, const char *at, size_t len)
 	return i;
 }
 
-static size_t put_digits(struct str *out, const char *at, size_t len)
+/* A number from its first digit on: the digits of a fraction may be as many as they like. */
+static size_t put_number(struct str *out, const char *at, size_t len)
 {
 	enum { SURE_DIGITS = 18 };
-	size_t n = 0;
+	size_t digits = 0, n;
 
-	while (n < len && isdigit((unsigned char)at[n]))
-		n++;
+	while (digits < len && isdigit((unsigned char)at[digits]))
+		digits++;
+	for (n = digits; n < len && (isdigit((unsigned char)at[n]) || memchr(".eE+-", at[n], 5) != NULL); n++)
+		;
 	str_add(out, at, n);
-	if (n > SURE_DIGITS && (n == len || strchr(".eE", at[n]) == NULL))
+	if (digits > SURE_DIGITS && n == digits)
 		str_puts(out, ".0");
 	return n;
 }
@@ -90,7 +93,7 @@ void lenient_clean(struct str *out, const char *text, size_t len)
 			if (i < len)
 				str_putc(out, text[i++]);
 		} else if (isdigit((unsigned char)text[i])) {
-			i += put_digits(out, text + i, len - i);
+			i += put_number(out, text + i, len - i);
 		} else {
 			str_putc(out, text[i++]);
 		}
