@@ -28,6 +28,8 @@ sanitizers() { echo 'int main(void) { return 0; }' | gcc -fsanitize=address,unde
 
 postgresql_server() { set -- /usr/lib/postgresql/*/bin/initdb; [ -x "$1" ] || have initdb; }
 
+english() { have tesseract && tesseract --list-langs 2>/dev/null | grep -qx eng; }
+
 # What is missing, a package a line.
 missing() {
     for purpose; do
@@ -42,6 +44,14 @@ missing() {
             unless libpq-dev lib libpq
             unless libcurl4-openssl-dev lib libcurl
             unless libsodium-dev lib libsodium
+            unless libmagic-dev lib libmagic
+            unless libzip-dev lib libzip
+            unless libxml2-dev lib libxml-2.0
+            unless libgmime-3.0-dev lib gmime-3.0
+            unless libpoppler-cpp-dev lib poppler-cpp
+            unless poppler-data test -e /usr/share/poppler/cMap
+            unless libseccomp-dev lib libseccomp
+            unless unrtf have unrtf
             unless ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
             unless postgresql postgresql_server
             unless nginx have nginx
@@ -52,6 +62,8 @@ missing() {
         test)
             unless perl perl -MTest::More -MTime::HiRes -e 1 2>/dev/null
             unless libc6-dev sanitizers
+            unless tesseract-ocr have tesseract
+            unless tesseract-ocr-eng english
             unless nodejs have node
             unless npm have npm
             unless git have git ;;
