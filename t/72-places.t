@@ -188,7 +188,7 @@ subtest 'a worker is killed' => sub {
     wait_for { workers($pool) == 2 } 3, 'workers again';
     eval { wait_for { psql($db, "SELECT count(*) FROM exedra.chat WHERE prompt LIKE 'Killed %' AND state = 'open'") == 0 } 5,
         'the rows' };
-    like psql($db, "SELECT string_agg(DISTINCT state, ' ') FROM exedra.chat WHERE prompt LIKE 'Killed %'"), qr/^(?:failed|stopped|failed stopped)$/, 'and none is open for ever';
+    like psql($db, "SELECT string_agg(DISTINCT state::text, ' ') FROM exedra.chat WHERE prompt LIKE 'Killed %'"), qr/^(?:failed|stopped|failed stopped)$/, 'and none is open for ever';
     is http($pool, GET => '/v1/auth', key => $key)->{status}, 200, 'all is well';
     ok $pool->stop, 'ends well';
 };

@@ -23,9 +23,8 @@ enum {
 	MAX_IDLE_LINES = 256,
 	MAX_RETRY_AFTER_S = 3600,
 	MAX_HEAD_BYTES = 256 << 10, /* of an answer's headers, interim ones' too */
-	MAX_LOCATION = 8192,
-	LAST_MS = 5,   /* for the end of a body of which nothing more is wanted */
-	LOOK_MS = 200, /* between two looks after the client */
+	LAST_MS = 5,                /* for the end of a body of which nothing more is wanted */
+	LOOK_MS = 200,              /* between two looks after the client */
 };
 
 /* A handle; it keeps its connections warm between calls.  curl_easy_perform() and no multi of our own: that takes 35 kB
@@ -57,7 +56,7 @@ struct exchange {
 	struct task *task;
 	int64_t enough_ms; /* since when call->enough */
 	size_t head_bytes;
-	timer_t alarm;     /* ends libcurl's wait */
+	timer_t alarm; /* ends libcurl's wait */
 	bool alarmed;
 	bool stopped; /* a callback of the caller's said so */
 	bool ended;   /* we ended it; call->end says why */
@@ -135,7 +134,8 @@ static void line_give(struct line *line, bool guarded, bool keep)
 static void forget_head(struct http_call *call)
 {
 	call->type[0] = call->charset[0] = '\0';
-	call->location = NULL;
+	if (call->location != NULL)
+		*call->location = '\0';
 	call->retry_after_s = 0;
 }
 
@@ -160,17 +160,20 @@ static void note_charset(struct http_call *call, const char *value, size_t len)
 		at++;
 	at += sizeof(name) - 1;
 	at += at < len && value[at] == '"';
-	while (at < len && n < sizeof(call->charset) - 1 && (isalnum((unsigned char)value[at]) || strchr("-_.:", value[at])))
-		call->charset[n++] = (char)tolower((unsigned char)value[at++]);
+	for (; at < len && n < sizeof(call->charset) - 1; at++, n++) {
+		if (!isalnum((unsigned char)value[at]) && value[at] != '-' && value[at] != '_')
+			break;
+		call->charset[n] = (char)tolower((unsigned char)value[at]);
+	}
 	call->charset[n] = '\0';
 }
 
-static void note_location(struct exchange *exchange, const char *value, size_t len)
+static void note_location(struct http_call *call, const char *value, size_t len)
 {
-	while (len > 0 && strchr(" \t\r\n", value[len - 1]) != NULL)
+	while (len > 0 && isspace((unsigned char)value[len - 1]))
 		len--;
-	if (len > 0 && len <= MAX_LOCATION)
-		exchange->call->location = arena_copy(exchange->task->arena, value, len);
+	if (call->location != NULL && len < call->location_room)
+		snprintf(call->location, call->location_room, "%.*s", (int)len, value);
 }
 
 /* Seconds, or an HTTP date; anything else is not said. */
@@ -215,7 +218,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 		note_type(exchange->call, bytes + value, len - value);
 		note_charset(exchange->call, bytes + value, len - value);
 	} else if (strncasecmp(bytes, "location:", 9) == 0)
-		note_location(exchange, bytes + value, len - value);
+		note_location(exchange->call, bytes + value, len - value);
 	else if (strncasecmp(bytes, "retry-after:", 12) == 0)
 		exchange->call->retry_after_s = parse_retry_after(bytes + value, len - value);
 	return len;
@@ -286,6 +289,7 @@ static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 	hold_alarm(true);
 	stop = call->data(call->arg, bytes, size * n);
 	hold_alarm(false);
+	exchange->quiet_since_ms = clock_ms(); /* a client that is slow to take it is not the provider's silence */
 	if (stop != 0) {
 		exchange->stopped = true;
 		return 0;

@@ -31,7 +31,9 @@ struct http_call {
 	size_t body_len;
 	int connect_timeout_s, first_timeout_s, idle_timeout_s, total_timeout_s;
 	const char *allowed; /* not NULL: the address is somebody's word; only public ones, and these (outbound.h) */
-	int silence_s;       /* call `silence` after so many quiet seconds, again and again */
+	char *location;      /* room for where the answer sends one to, unchecked; "" = nowhere.  NULL: not wanted */
+	size_t location_room;
+	int silence_s; /* call `silence` after so many quiet seconds, again and again */
 
 	bool fresh;  /* on a new connection */
 	bool enough; /* set by `data`: nothing more is wanted; the call ends well at once */
@@ -48,7 +50,6 @@ struct http_call {
 	int status;        /* 0 = no answer */
 	char type[64];     /* content type, lower case, without parameters */
 	char charset[40];  /* its parameter of that name, lower case; "" = not said, or no plain word */
-	char *location;    /* where the server sends one to, unchecked; NULL = nowhere */
 	int retry_after_s; /* 0 = not said, or nonsense */
 	bool any_data;
 	bool sent; /* the whole body has gone out, and will not be asked for again: its memory may go */

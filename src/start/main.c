@@ -15,11 +15,14 @@
 #include "base/config.h"
 #include "base/http.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "config.h"
+#include "core/embed.h"
 #include "core/extract.h"
 #include "core/job.h"
 #include "core/watch.h"
 #include "core/worker_id.h"
+#include "llm/provider.h"
 #include "llm/slots.h"
 #include "start/master.h"
 #include "start/setup.h"
@@ -78,8 +81,10 @@ static void work_a_little(const struct config *config)
 		return;
 	extract_limit(1);
 	job_work(config, SLICE_JOBS, SLICE_S);
-	if (secret_below(SWEEP_ONE_IN) == 0)
+	if (secret_below(SWEEP_ONE_IN) == 0) {
 		watch_sweep(config);
+		embed_note(config);
+	}
 }
 
 /* A CGI process answers one request and is gone; the web server ends it when the client leaves. */
@@ -106,6 +111,18 @@ static int run_cgi(const struct config *config)
 	return 0;
 }
 
+/* The server's own provider has its name before tenants' take the rest. */
+static void open_metrics(const struct config *config)
+{
+	int n = 0;
+
+	while (routes[n].pattern != NULL)
+		n++;
+	if (metrics_open(n) < 0)
+		log_event(LOG_WARNING, NULL, "metrics", "problem=\"out of memory: nothing is counted\"");
+	metrics_place(LABEL_PROVIDER, provider_of_server(config).name);
+}
+
 static int run_pool(struct config *config, const char *path, bool verbose)
 {
 	char problem[300], *own = NULL;
@@ -125,6 +142,7 @@ static int run_pool(struct config *config, const char *path, bool verbose)
 		}
 		own = strdup(config->listen); /* the master may read a new configuration */
 	}
+	open_metrics(config);
 	FCGX_Init();
 	signal(SIGPIPE, SIG_IGN);
 	/* Few arenas: a thousand threads would otherwise each keep memory of their own. */

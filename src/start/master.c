@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "core/worker_id.h"
 #include "start/graveyard.h"
 #include "start/setup.h"
@@ -21,8 +22,8 @@
 #include "store/secret.h"
 
 enum {
-	MAX_WORKERS = 1024, /* of all generations at once */
-	SOON_MS = 1000,     /* a worker that dies younger than this is replaced with back-off */
+	MAX_WORKERS = METRICS_WORKERS,
+	SOON_MS = 1000, /* a worker that dies younger than this is replaced with back-off */
 	MAX_BACKOFF_MS = 5000,
 };
 
@@ -92,6 +93,7 @@ static void start_worker(void)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(0);
+	metrics_take((int)(child - master.children));
 	exit(worker_run(master.config, master.listen_fd, child->id));
 }
 
@@ -145,10 +147,12 @@ static void reap(void)
 			continue;
 		/* One that has come to its end has closed its chats, unless its drain was cut. */
 		graveyard_add(pid, child->id);
+		metrics_bury((int)(child - master.children));
 		if (!child->draining) {
 			log_event(LOG_ERROR, NULL, "worker_died", "worker=%d %s=%d", (int)pid,
 				WIFSIGNALED(status) ? "signal" : "status",
 				WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+			metrics_add(METRIC_WORKER_RESTARTS, 0, 0, 1);
 			back_off(child);
 		}
 		child->pid = 0;
@@ -168,7 +172,7 @@ static void reload(void)
 		log_event(LOG_ERROR, NULL, "reload_refused", "problem=\"%s\"", problem);
 		return;
 	}
-	tell(SIGTERM, true);
+	tell(SIGUSR1, true);
 	config_free(master.config);
 	master.config = fresh;
 	if (!master.verbose)
@@ -235,6 +239,7 @@ void master_hold_signals(void)
 	sigaddset(&master.signals, SIGINT);
 	sigaddset(&master.signals, SIGHUP);
 	sigaddset(&master.signals, SIGCHLD);
+	sigaddset(&master.signals, SIGUSR1); /* ours to the workers */
 	/* Workers inherit this: a signal that comes before one of them waits for it stays pending. */
 	sigprocmask(SIG_BLOCK, &master.signals, NULL);
 }

@@ -21,7 +21,9 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "core/extract.h"
+#include "core/ingest.h"
 #include "core/job.h"
 #include "core/settle.h"
 #include "core/watch.h"
@@ -29,12 +31,15 @@
 #include "llm/slots.h"
 #include "start/graveyard.h"
 #include "store/pool.h"
+#include "store/secret.h"
 #include "web/dispatch.h"
 #include "web/wire.h"
 
 enum {
 	SPARE_THREADS = 2,      /* that stay however long they wait */
 	IDLE_S = 10,            /* after which others go */
+	KEPT_S = 6,             /* for one more request on a kept connection after a reload; nginx gives up after 5 */
+	SWEEP_S = 14400,        /* between two sweeps of what uploads have left */
 	LAST_S = 2,             /* for chats that are stopped at the end of the drain to be stored */
 	MAX_TURNING = 16,       /* threads beyond the limit that answer 503 */
 	BUSY_PATIENCE_MS = 100, /* for the first byte of what they answer */
@@ -56,6 +61,7 @@ static struct {
 	pthread_cond_t lead; /* the leader's place is free, or the worker drains */
 	pthread_cond_t ended;
 	bool led, draining;
+	bool ending; /* for good: what comes next is refused, so kept connections need not be waited for */
 	int n_threads, n_waiting, n_busy, n_turning;
 } worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
 
@@ -142,6 +148,7 @@ static enum place leave_lead(bool connected)
 		place = TO_TURN;
 		worker.n_turning++;
 	}
+	metrics_set(METRIC_THREADS_BUSY, 0, worker.n_busy);
 	if (!connected || place != NOWHERE) {
 		worker.led = false;
 		/* One thread is always free to accept, be it to say 503. */
@@ -159,6 +166,7 @@ static void leave_place(enum place place)
 {
 	pthread_mutex_lock(&worker.lock);
 	worker.n_busy -= place == TO_SERVE;
+	metrics_set(METRIC_THREADS_BUSY, 0, worker.n_busy);
 	worker.n_turning -= place == TO_TURN;
 	pthread_mutex_unlock(&worker.lock);
 }
@@ -178,7 +186,11 @@ static bool another(struct wire *wire)
 {
 	struct pollfd wait[2] = {{.fd = wire_fd(wire), .events = POLLIN}, {.fd = worker.wake_fd, .events = POLLIN}};
 
-	return poll(wait, 2, worker.config->body_timeout_s * 1000) > 0 && wait[1].revents == 0;
+	if (poll(wait, 2, worker.config->body_timeout_s * 1000) <= 0)
+		return false;
+	/* After a reload the web server does not know that this process goes: a request that it sends just as we close
+	 * would be lost, and a POST it may not send twice. */
+	return wait[0].revents != 0 || (!worker.ending && poll(wait, 1, KEPT_S * 1000) > 0);
 }
 
 static void serve(struct wire *wire, struct arena *arena, int fd)
@@ -194,6 +206,8 @@ static void serve(struct wire *wire, struct arena *arena, int fd)
 		}
 		if (wire_next(wire, -1) < 0)
 			return;
+		if (worker.draining)
+			wire_last(wire);
 		dispatch(wire, worker.config, arena);
 	}
 }
@@ -270,6 +284,8 @@ static void open_gates(const struct config *config, int listen_fd, const char *i
 	worker_id_take(id);
 	dispatch_limit_streams(config->threads / 8 * 7);
 	slots_limit(config->threads / 2);
+	metrics_set(METRIC_WORKERS, METRICS_SERVING, 1);
+	metrics_set(METRIC_THREADS_MOST, 0, config->threads);
 	extract_limit(config->extract_parallel);
 	pthread_mutex_lock(&worker.lock);
 	start_thread();
@@ -287,6 +303,8 @@ static int close_gates(void)
 	until.tv_sec += LAST_S;
 	pthread_mutex_lock(&worker.lock);
 	worker.draining = true;
+	metrics_set(METRIC_WORKERS, METRICS_SERVING, 0);
+	metrics_set(METRIC_WORKERS, METRICS_DRAINING, 1);
 	if (write(worker.wake_fd, &one, sizeof(one)) < 0)
 		log_event(LOG_ERROR, NULL, "drain", "error=\"%s\"", strerror(errno));
 	pthread_cond_broadcast(&worker.lead);
@@ -337,9 +355,18 @@ static int drain(int seconds)
 static void keep_up(const sigset_t *signals)
 {
 	const struct timespec second = {.tv_sec = 1};
+	unsigned left_s = secret_below(SWEEP_S); /* not all workers at once */
 
-	while (sigtimedwait(signals, NULL, &second) != SIGTERM)
+	int signal;
+
+	while ((signal = sigtimedwait(signals, NULL, &second)) != SIGTERM && signal != SIGUSR1) {
 		tick();
+		if (left_s-- == 0) {
+			ingest_sweep();
+			left_s = SWEEP_S;
+		}
+	}
+	worker.ending = signal == SIGTERM;
 }
 
 int worker_run(const struct config *config, int listen_fd, const char *id)
@@ -352,6 +379,7 @@ int worker_run(const struct config *config, int listen_fd, const char *id)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	open_gates(config, listen_fd, id);
 	job_start(config);

@@ -2,6 +2,7 @@
 #include "web/wire.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 
 /* Record type of the FastCGI specification, section 8: libfcgi keeps it to itself. */
 enum { FCGI_ABORT_REQUEST = 2 };
+
+enum { LOOK_MS = 500 }; /* between two looks whether SIGTERM has come */
 
 /* mod_cgi sends SIGTERM when the client has left, and SIGKILL three seconds later. */
 static volatile sig_atomic_t terminated;
@@ -68,6 +71,11 @@ int wire_fd(const struct wire *wire)
 	return wire->cgi ? -1 : wire->fcgi.ipcFd;
 }
 
+void wire_last(struct wire *wire)
+{
+	wire->fcgi.keepConnection = 0;
+}
+
 void wire_end(struct wire *wire)
 {
 	if (!wire->cgi) {
@@ -115,9 +123,15 @@ ssize_t wire_read(struct wire *wire, char *buffer, size_t room)
 
 static int write_all(const char *bytes, size_t len)
 {
-	while (len > 0) {
-		ssize_t wrote = write(STDOUT_FILENO, bytes, len);
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
+	/* A piece that fits does not block: SIGTERM is heard also while nobody reads. */
+	while (len > 0 && !terminated) {
+		ssize_t wrote;
+
+		if (poll(&out, 1, LOOK_MS) <= 0)
+			continue;
+		wrote = write(STDOUT_FILENO, bytes, len < PIPE_BUF ? len : PIPE_BUF);
 		if (wrote < 0 && errno == EINTR)
 			continue;
 		if (wrote < 0)
@@ -125,7 +139,7 @@ static int write_all(const char *bytes, size_t len)
 		bytes += wrote;
 		len -= (size_t)wrote;
 	}
-	return 0;
+	return len == 0 ? 0 : -1;
 }
 
 int wire_write(struct wire *wire, const char *bytes, size_t len)

@@ -28,6 +28,8 @@ int wire_next(struct wire *, int fd);
 bool wire_kept(const struct wire *);
 /* The connection's descriptor, or -1. */
 int wire_fd(const struct wire *);
+/* This request is the last of its connection. */
+void wire_last(struct wire *);
 /* End the request: the last data and the end record leave in one write. */
 void wire_end(struct wire *);
 

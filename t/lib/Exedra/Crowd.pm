@@ -7,6 +7,8 @@
 #   my $client = $crowd->ask($nginx, 'stream', key => $key, slug => 'hall', message => 'why?');
 #   $crowd->until(sub { $client->{text_seen} }, 5, 'the first word');
 #   $crowd->leave($client);
+#
+# A server may be a CGI program too: each client has a process of its own, { pid }.
 package Exedra::Crowd;
 use strict;
 use warnings;
@@ -14,9 +16,10 @@ use warnings;
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time);
 use Exedra::Answer qw(question judge);
-use Exedra::Fcgi qw(connect_to cgi_reply);
+use Exedra::Fcgi qw(connect_to cgi_reply cgi_variables);
 use Exedra::Hostile ();
 use Exedra::Http ();
+use Exedra::Process qw(spawn_reading tmp_dir);
 
 sub new { return bless { open => {} }, $_[0] }
 
@@ -27,12 +30,23 @@ sub ask {
     my ($target, $body) = question($way, %with);
     my $http = $server->{http};
     my %request = Exedra::Http::prepare(key => $with{key}, json => $body);
+    return $self->run($server, { way => $way, question => $with{message} }, $target, %request) if $server->{program};
     my $bytes = $http ? Exedra::Http::http_bytes(POST => $target, %request)
         : Exedra::Hostile::request_bytes(POST => $target, key => $with{key}, json => $body, keep => 0);
     my $client = { way => $way, question => $with{message}, http => $http, bytes => '', socket => connect_to($http // $server->{socket}), asked_at => time };
     syswrite $client->{socket}, $bytes;
     $client->{socket}->blocking(0);
     $self->{open}{fileno $client->{socket}} = $client;
+    return $client;
+}
+
+sub run {
+    my ($self, $server, $client, $target, %request) = @_;
+    my $env = { %{ $server->{env} }, %{ cgi_variables(POST => $target, %request) } };
+    my ($pid, $out) = spawn_reading($server->{program}, stdin => $request{body}, env => $env, log => tmp_dir() . '/cgi.log');
+    $out->blocking(0);
+    %$client = (%$client, cgi => 1, pid => $pid, bytes => '', socket => $out, asked_at => time);
+    $self->{open}{fileno $out} = $client;
     return $client;
 }
 
@@ -100,7 +114,8 @@ sub leave {
 # What has come so far, as judge() tells it.
 sub answer {
     my ($self, $client) = @_;
-    my $reply = $client->{http} ? http_reply($client->{bytes}, !$client->{socket}) : fcgi_reply($client->{bytes});
+    my $reply = $client->{http} ? http_reply($client->{bytes}, !$client->{socket})
+        : $client->{cgi} ? { %{ cgi_reply($client->{bytes}) }, whole => !$client->{socket} } : fcgi_reply($client->{bytes});
     return { way => $client->{way}, status => 0, text => '', raw => '', broken => 1 } if !$reply->{status};
     return judge($client->{way}, $reply);
 }

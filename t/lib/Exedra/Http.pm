@@ -97,7 +97,9 @@ sub http_stream {
     %with = prepare(%with);
     my $seconds = $with{timeout} // 30;
     return Exedra::Stream->open_http($server->{http}, http_bytes($method, $target, %with), $seconds) if $server->{http};
-    return Exedra::Stream->open_fcgi($server->{socket}, cgi_variables($method, $target, %with), $with{body}, $seconds);
+    my $variables = cgi_variables($method, $target, %with);
+    return Exedra::Stream->open_fcgi($server->{socket}, $variables, $with{body}, $seconds) if $server->{socket};
+    return Exedra::Stream->open_cgi($server->{program}, { %{ $server->{env} }, %$variables }, $with{body}, $seconds);
 }
 
 # A reply under way: { status, headers }, and its events.
@@ -144,6 +146,21 @@ sub open_fcgi {
     return $self;
 }
 
+# A CGI program of its own: { pid }, and { exit } (as in $?) when its output has ended.  `stdin` is text or a handle.
+sub open_cgi {
+    my ($class, $program, $env, $stdin, $seconds) = @_;
+    my ($pid, $out) = Exedra::Process::spawn_reading($program, stdin => $stdin, env => $env, log => Exedra::Process::tmp_dir() . '/cgi.log');
+    my $connection = bless { socket => $out, bytes => '' }, 'Exedra::Fcgi';
+    my $self = bless { connection => $connection, body => '', comments => 0, began => time, more => \&more_output, pid => $pid }, $class;
+    my $deadline = time + $seconds;
+    while ($self->{body} !~ /\r?\n\r?\n/) {
+        $self->more($deadline - time) or die "the program ended with $self->{exit}: '$self->{body}'\n";
+    }
+    my $reply = Exedra::Fcgi::cgi_reply($self->{body});
+    @$self{qw(status headers body)} = @$reply{qw(status headers body)};
+    return $self;
+}
+
 # Adds to {body} what comes next: false at the end of the reply; dies when nothing comes in time.
 # {whole} says whether the reply ended as the protocol wants, or was cut.
 sub more {
@@ -160,6 +177,13 @@ sub more_until_closed {
     $self->{body} .= $from->{bytes};
     $from->{bytes} = '';
     return 1;
+}
+
+sub more_output {
+    my ($self, $seconds) = @_;
+    return 1 if $self->more_until_closed($seconds);
+    $self->{exit} //= Exedra::Process::end_process($self->{pid}, signal => 'none', seconds => $seconds) // -1;
+    return 0 * ($self->{whole} = $self->{exit} == 0);
 }
 
 sub more_counted {

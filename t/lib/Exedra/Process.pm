@@ -14,7 +14,7 @@ use IO::Select ();
 use POSIX ();
 use Time::HiRes qw(time sleep);
 
-our @EXPORT_OK = qw(become_user tmp_dir slurp spew program build_dir run spawn adopt is_alive end_process wait_for
+our @EXPORT_OK = qw(become_user tmp_dir slurp spew program build_dir run spawn spawn_reading adopt is_alive end_process wait_for
     child_pids pss_kb fds threads sanitizer_report);
 
 # The user that tests run as when root starts them: PostgreSQL refuses root, and nothing tested here needs
@@ -157,6 +157,24 @@ sub spawn {
     my $pid = start([program('setpriv'), '--pdeathsig', 'TERM', @$command], $stdin, $log, $log, $with{env});
     $running{$pid} = $command->[0];
     return $pid;
+}
+
+# Starts a command whose output is read as it comes: its pid and the handle.  `stdin` is text or a handle; stderr is
+# appended to `log`.
+sub spawn_reading {
+    my ($command, %with) = @_;
+    my $stdin = $with{stdin} // '';
+    if (!ref $stdin) {
+        open my $file, '+>', undef or die "temporary file: $!";
+        syswrite_all($file, $stdin);
+        sysseek $file, 0, 0;
+        $stdin = $file;
+    }
+    open my $log, '>>', $with{log} or die "$with{log}: $!";
+    pipe(my $read, my $write) or die "pipe: $!";
+    my $pid = start([program('setpriv'), '--pdeathsig', 'TERM', @$command], $stdin, $write, $log, $with{env});
+    $running{$pid} = $command->[0];
+    return ($pid, $read);
 }
 
 # A child that was forked elsewhere and is to end with the test.

@@ -33,11 +33,13 @@ sub free_port {
     return $socket->sockport;
 }
 
-# Writes exedra.conf and returns its path.
+# Writes exedra.conf and returns its path.  At one stroke: a reload may be reading it.
 sub write_settings {
     my ($file, $settings) = @_;
     my @names = grep { defined $settings->{$_} } sort keys %$settings;
-    return spew($file, join '', map { "$_ = $settings->{$_}\n" } @names);
+    spew("$file.new", join '', map { "$_ = $settings->{$_}\n" } @names);
+    rename "$file.new", $file or die "$file: $!\n";
+    return $file;
 }
 
 # ---- Exedra ----
@@ -54,7 +56,7 @@ sub start_exedra {
     my $dir = new_dir('exedra');
     my $listen = $with{listen} // "$dir/sock";
     $listen = '127.0.0.1:' . free_port() if $listen eq 'tcp';
-    my %settings = (listen => $listen, processes => 2, $with{db} ? ('db.url' => $with{db}->conninfo('runtime')) : (),
+    my %settings = (listen => $listen, processes => 2, 'extract.program' => build_dir() . '/exedra-extract', $with{db} ? ('db.url' => $with{db}->conninfo('runtime')) : (),
         %{ $with{settings} // {} });
     my $self = bless {
         name => 'exedra', socket => $listen, log => "$dir/log", dir => $dir, settings => \%settings,
@@ -105,6 +107,7 @@ sub pss_total_kb {
 # Starts nginx before Exedra, with the shipped include and nothing else of ours.
 #   exedra   from start_exedra(), or the path of a socket
 #   prefix   a URL prefix, such as /team
+#   tenant   the tenant that it names
 #   server   more lines for the server block, http for the http block
 # Has { http (host:port), url, pid, log (file) }.
 sub start_nginx {
@@ -113,7 +116,7 @@ sub start_nginx {
     my $dir = new_dir('nginx');
     my $socket = ref $with{exedra} ? $with{exedra}{socket} : $with{exedra};
     my $self = bless { name => 'nginx', dir => $dir, log => "$dir/error.log" }, 'Exedra::Server';
-    spew("$dir/exedra.conf", nginx_include($socket, $with{prefix} // ''));
+    spew("$dir/exedra.conf", nginx_include($socket, $with{prefix} // '', $with{tenant}));
     for my $try (1 .. 5) {
         my $port = free_port();
         spew("$dir/nginx.conf", nginx_conf($dir, $port, %with));
@@ -130,14 +133,16 @@ sub start_nginx {
     return $self;
 }
 
-# The built include, with our socket and prefix where an admin would write his.
+# The built include, with our socket, prefix and tenant where an admin would write his.
 sub nginx_include {
-    my ($socket, $prefix) = @_;
+    my ($socket, $prefix, $tenant) = @_;
     my $file = build_dir() . '/nginx/exedra.conf';
     my $text = slurp($file);
     my $address = $socket =~ m{^/} ? "unix:$socket" : $socket;
     $text =~ s/fastcgi_pass \S+;/fastcgi_pass $address;/g or die "$file: no fastcgi_pass\n";
     $text =~ s/\(\?<exedra_prefix>\)/(?<exedra_prefix>$prefix)/ or die "$file: no place for a prefix\n";
+    return $text if !defined $tenant;
+    $text =~ s/#(fastcgi_param EXEDRA_TENANT) .*;/$1 $tenant;/ or die "$file: no place for a tenant\n";
     return $text;
 }
 
@@ -169,7 +174,7 @@ END
 sub start_cgi {
     my (%with) = @_;
     my $dir = new_dir('cgi');
-    my %settings = ($with{db} ? ('db.url' => $with{db}->conninfo('runtime')) : (), %{ $with{settings} // {} });
+    my %settings = ('extract.program' => build_dir() . '/exedra-extract', $with{db} ? ('db.url' => $with{db}->conninfo('runtime')) : (), %{ $with{settings} // {} });
     my $conf = write_settings("$dir/exedra.conf", \%settings);
     my $program = program('exedra') // die 'no exedra in ' . build_dir() . "\n";
     return { program => [$program, '-c', $conf], env => $with{env} // {} };
