@@ -220,7 +220,7 @@ subtest 'OPTIONS and HEAD' => sub {
         is_deeply [grep { /^access-control/ } keys %{ $got->{headers} }], [], '… and where origins are listed, none for another';
         is http($narrow, OPTIONS => $target, headers => { Origin => 'https://good.test', %cors })->{headers}{'access-control-allow-origin'},
             'https://good.test', '… but for the one that is';
-        next if $method ne 'GET';
+        next if $method ne 'GET' || $target eq '/metrics';     # which counts: no two answers are the same
         my ($full, $head) = map { http($nginx, $_ => $target, key => $key) } qw(GET HEAD);
         is_deeply [$head->{status}, $head->{headers}{'content-length'}, $head->{body}],
         [200, length $full->{body}, ''], "HEAD $target";
