@@ -173,7 +173,7 @@ BEGIN
         SELECT c.id, c.hint, a.username::text, exedra.role_name(c.role), c.label, c.created_at, c.expires_at, c.suspended_at
           FROM exedra.credential c
           LEFT JOIN exedra.account a ON (a.tenant_id, a.id) = (c.tenant_id, c.account_id)
-         WHERE c.tenant_id = exedra.tenant_id() ORDER BY c.id;
+         WHERE c.tenant_id = exedra.tenant_id() AND c.kind = 'key' ORDER BY c.id;
 END $$;
 COMMENT ON FUNCTION exedra.list_keys(text) IS 'The keys of a tenant, without their text.';
 
@@ -213,7 +213,7 @@ BEGIN
     RETURNING p.id INTO new_id;
     RETURN new_id;
 EXCEPTION WHEN check_violation THEN
-    RAISE EXCEPTION 'A provider needs a name, the kind openai and a window of at least 512 tokens.' USING ERRCODE = 'EX422';
+    RAISE EXCEPTION 'A provider needs a name, the kind openai or ollama and a window of at least 512 tokens.' USING ERRCODE = 'EX422';
 END $$;
 COMMENT ON FUNCTION exedra.set_provider(bigint, text, text, text, bytea, text, int, boolean) IS 'Make or change a provider of a tenant.  Only exedractl can seal a key, so it is the usual caller.';
 

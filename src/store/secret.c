@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/secret.h"
 
+#include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -55,6 +56,23 @@ int secret_sha256_file(int fd, unsigned char hash[32])
 	}
 	crypto_hash_sha256_final(&state, hash);
 	return got < 0 ? -1 : 0;
+}
+
+_Static_assert(sizeof(struct secret_hash) >= sizeof(crypto_hash_sha256_state), "room for libsodium's state");
+
+void secret_hash_begin(struct secret_hash *hash)
+{
+	crypto_hash_sha256_init((crypto_hash_sha256_state *)hash);
+}
+
+void secret_hash_add(struct secret_hash *hash, const char *bytes, size_t len)
+{
+	crypto_hash_sha256_update((crypto_hash_sha256_state *)hash, (const unsigned char *)bytes, len);
+}
+
+void secret_hash_end(struct secret_hash *hash, unsigned char result[32])
+{
+	crypto_hash_sha256_final((crypto_hash_sha256_state *)hash, result);
 }
 
 void secret_sha256(const char *text, size_t len, unsigned char hash[32])
@@ -143,6 +161,43 @@ const char *secret_unseal(struct arena *arena, const char *hex, const char *belo
 		    (const unsigned char *)belongs_to, strlen(belongs_to), sealed, key.bytes) != 0)
 		return NULL;
 	return text;
+}
+
+const char *secret_hash_password(struct arena *arena, const char *password)
+{
+	enum { PASSES = 2, BYTES = 19 << 20 };
+	char *hash = arena_get(arena, crypto_pwhash_STRBYTES);
+
+	return crypto_pwhash_str_alg(hash, password, strlen(password), PASSES, BYTES, crypto_pwhash_ALG_ARGON2ID13) == 0
+		       ? hash
+		       : NULL;
+}
+
+bool secret_password_fits(const char *stored, const char *password)
+{
+	/* Of nobody's password, with the costs of secret_hash_password(). */
+	static const char nobody[] = "$argon2id$v=19$m=19456,t=2,p=1$9d++OwmZUEFEMwZYRtNTXg$"
+				     "QtO4bv3nimFOhDV3LBJchma0wV4XA/HZ9j+5ooRbgB4";
+	struct crypt_data data = {0};
+	const char *made;
+
+	if (stored != NULL && strncmp(stored, "$2", 2) == 0) {
+		made = strlen(password) > 72 ? NULL : crypt_r(password, stored, &data);
+		return made != NULL && strlen(made) == strlen(stored) &&
+		       sodium_memcmp(made, stored, strlen(stored)) == 0;
+	}
+	return crypto_pwhash_str_verify(stored == NULL ? nobody : stored, password, strlen(password)) == 0 &&
+	       stored != NULL;
+}
+
+const char *secret_new_token(struct arena *arena, const char *prefix)
+{
+	unsigned char bytes[32];
+	char text[sodium_base64_ENCODED_LEN(sizeof(bytes), sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
+
+	randombytes_buf(bytes, sizeof(bytes));
+	sodium_bin2base64(text, sizeof(text), bytes, sizeof(bytes), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	return arena_printf(arena, "%s%s", prefix, text);
 }
 
 unsigned secret_below(unsigned below)

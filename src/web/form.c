@@ -120,6 +120,8 @@ static void put_body(struct request *req, enum form form, struct str *body)
 		put_member(body, "{\"error\":", failure);
 	else if (form == FORM_ABORT)
 		put_abort(body, failure, req->task.arena);
+	else if (form == FORM_USER)
+		put_member(body, "{\"user\":null,\"error\":", failure);
 	else if (form == FORM_WORKSPACE)
 		put_member(body, "{\"workspace\":null,\"message\":", failure);
 	else if (form == FORM_MESSAGE)
@@ -133,10 +135,12 @@ static void put_body(struct request *req, enum form form, struct str *body)
 }
 
 /* Words and statuses that Open WebUI's clients look for. */
-static void translate_detail(struct failure *failure)
+static void translate_detail(const struct request *req, struct failure *failure)
 {
 	if (strcmp(failure->code, "key_unknown") == 0)
-		failure->message = "Your session has expired or the token is invalid. Please sign in again.";
+		failure->message = request_key(req) == NULL
+					   ? "Not authenticated"
+					   : "Your session has expired or the token is invalid. Please sign in again.";
 	if (strcmp(failure->code, "model_unknown") == 0) {
 		failure->status = 400;
 		failure->message = "Model not found";
@@ -144,7 +148,7 @@ static void translate_detail(struct failure *failure)
 }
 
 /* Statuses that a dialect has otherwise. */
-static void translate(struct failure *failure, enum form form)
+static void translate(const struct request *req, struct failure *failure, enum form form)
 {
 	bool openai = form == FORM_OPENAI || form == FORM_NATIVE_OPENAI;
 
@@ -152,7 +156,7 @@ static void translate(struct failure *failure, enum form form)
 	if (failure->status == 401 && form != FORM_OPENAI && form != FORM_DETAIL)
 		failure->status = 403;
 	if (form == FORM_DETAIL)
-		translate_detail(failure);
+		translate_detail(req, failure);
 	/* A model's failure is 500 on AnythingLLM's chat routes, whatever it was; only 429 tells a client to wait. */
 	if (form == FORM_ABORT && from_upstream(failure) && failure->status != 429)
 		failure->status = 500;
@@ -168,8 +172,8 @@ static void translate(struct failure *failure, enum form form)
 /* SDKs ask three times when they get a 5xx; these will not be any better then. */
 static bool permanent(const struct failure *failure)
 {
-	static const char *const codes[] = {
-		"upstream_missing", "upstream_sealed", "upstream_forbidden", "upstream_model"};
+	static const char *const codes[] = {"upstream_missing", "upstream_sealed", "upstream_forbidden",
+		"upstream_model", "embed_missing", "embed_sealed", "embed_forbidden", "embed_model", "embed_dimension"};
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -188,7 +192,7 @@ void form_reply(struct request *req)
 		fail(&req->task, 500, "internal", "Something went wrong here.");
 	if (permanent(failure))
 		req->more_headers = "X-Should-Retry: false\r\n";
-	translate(failure, form);
+	translate(req, failure, form);
 	if (form == FORM_TEXT && unknown_id(failure) && failure->status != 403) {
 		reply_reason(req, failure->status);
 		return;

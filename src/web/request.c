@@ -347,6 +347,20 @@ const char *request_query(struct request *req, const char *name)
 	return NULL;
 }
 
+/* The cookie `token` of a page that has signed in. */
+static const char *cookie_token(const struct request *req)
+{
+	const char *at = wire_param(req->wire, "HTTP_COOKIE");
+
+	while (at != NULL && *at != '\0') {
+		at += strspn(at, "; ");
+		if (strncmp(at, "token=", 6) == 0)
+			return arena_copy(req->task.arena, at + 6, strcspn(at + 6, "; "));
+		at = strchr(at, ';');
+	}
+	return NULL;
+}
+
 const char *request_key(const struct request *req)
 {
 	const char *header = wire_param(req->wire, "HTTP_AUTHORIZATION"), *space;
@@ -358,5 +372,7 @@ const char *request_key(const struct request *req)
 	header = wire_param(req->wire, "HTTP_X_API_KEY");
 	if (header == NULL || *header == '\0')
 		header = wire_param(req->wire, "HTTP_API_KEY");
+	if (header == NULL || *header == '\0')
+		header = cookie_token(req);
 	return header == NULL || *header == '\0' ? NULL : header;
 }

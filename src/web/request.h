@@ -50,8 +50,8 @@ int request_parse_json(struct request *);
 const char *request_param(const struct request *, const char *name);
 /* The first value of a query parameter, percent-decoded, valid UTF-8 without NUL; NULL when it is not there. */
 const char *request_query(struct request *, const char *name);
-/* The API key: Authorization: SCHEME KEY (the scheme is not looked at, as clients rely on), else x-api-key or api-key.
- */
+/* The API key: Authorization: SCHEME KEY (the scheme is not looked at, as clients rely on), else x-api-key or api-key,
+ * else the cookie `token`. */
 const char *request_key(const struct request *);
 
 #endif

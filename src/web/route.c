@@ -99,7 +99,7 @@ const char *route_method_name(enum method method)
 
 const char *route_form_name(enum form form)
 {
-	static const char *const names[] = {"error", "text", "message", "workspace", "success", "documents", "outcome",
+	static const char *const names[] = {"error", "text", "message", "workspace", "user", "success", "documents", "outcome",
 		"abort", "openai", "detail", "native-openai"};
 
 	return names[form];

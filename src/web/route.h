@@ -26,6 +26,7 @@ enum form {
 	FORM_TEXT,          /* an unknown id is the bare reason phrase as text/plain; else as FORM_ERROR */
 	FORM_MESSAGE,       /* {"message":"..."} */
 	FORM_WORKSPACE,     /* {"workspace":null,"message":"..."} */
+	FORM_USER,          /* {"user":null,"error":"..."} */
 	FORM_SUCCESS,       /* {"success":false,"error":"..."} */
 	FORM_DOCUMENTS,     /* the same, with "documents":[] when it is the content that could not be read */
 	FORM_OUTCOME,       /* {"success":false,"message":"..."} */

@@ -1,0 +1,2 @@
+-- Sign out.  $1 bytea: sha256 of the session's text.  Returns nothing.  Index: credential_pkey.
+SELECT exedra.close_session($1::bytea);

@@ -1,0 +1,124 @@
+# Signing in and out, sessions, the key that a person makes for themselves, and what a guesser learns of it: nothing.
+use lib 't/lib';
+use Exedra::Test;
+use Exedra::Answer qw(in_parallel);
+use Exedra::Contract;
+use Time::HiRes qw(time);
+
+my $db = database();
+my $exedra = start_exedra(db => $db);
+my $acme = tenant($db, 'acme');
+my $WRONG = '{"detail":"The email or password provided is incorrect. Please check for typos and try logging in again."}';
+
+sub person { return http($exedra, POST => '/v1/admin/users/new', key => $acme->{key}, json => { username => $_[0], password => $_[1] // 'long enough', role => $_[2] // 'default' })->{json}{user} }
+sub sign_in { my ($name, $password, %with) = @_; return http($exedra, POST => '/api/v1/auths/signin', json => { email => $name, password => $password }, %with) }
+sub auths { my ($method, $path, $key, %with) = @_; return http($exedra, $method, "/api/v1/auths$path", key => $key, %with) }
+
+my $sam = person('sam@example.org');
+person('max', undef, 'manager');
+
+subtest 'a session' => sub {
+    my $got = sign_in('sam@example.org', 'long enough');
+    shape_is $got->{json}, { id => 'string', name => 'string', role => 'string', email => 'string', profile_image_url => 'string', token => qr/^ses-exd-[\w-]{43}$/,
+        token_type => qr/^Bearer$/, expires_at => 'int', permissions => { map { $_ => {} } qw(workspace sharing chat features) } }, 'its shape';
+    is_deeply [@{ $got->{json} }{qw(id name email role)}], [$sam->{id}, ('sam@example.org') x 2, 'user'], 'whose it is';
+    ok abs($got->{json}{expires_at} - time - 28 * 86400) < 60, 'for four weeks';
+    my $token = $got->{json}{token};
+    is $got->{headers}{'set-cookie'}, "token=$token; Path=/; Max-Age=2419200; HttpOnly; SameSite=Strict", 'as a cookie too';
+    is auths(GET => '', $token)->{json}{id}, $sam->{id}, 'it opens';
+    is http($exedra, GET => '/api/v1/auths/', headers => { Cookie => "theme=dark; token=$token" })->{json}{id}, $sam->{id}, 'the cookie too';
+    is http($exedra, GET => '/v1/workspaces', key => $token)->{status}, 200, 'every dialect';
+    is http($exedra, GET => '/v1/documents', key => $token)->{status}, 403, 'with the rights of the account';
+    is psql($db, "SELECT count(*) FROM exedra.credential WHERE encode(hash, 'escape') LIKE '%$token%'"), 0, 'its text is kept nowhere';
+    unlike exedractl($db, qw(key list acme)), qr/session|\n.*\n.*\n/, 'it is no key in a list';
+    is auths(GET => '/signout', $token)->{body}, '{"status":true}', 'signing out';
+    is auths(GET => '', $token)->{status}, 401, 'ends it';
+    is auths(GET => '/signout', $acme->{key})->{status}, 200, 'a key is no session';
+    is auths(GET => '', $acme->{key})->{json}{role}, 'admin', 'and stays';
+};
+
+subtest 'what is refused' => sub {
+    is_deeply [sign_in(@$_)->{status}, sign_in(@$_)->{body}], [400, $WRONG], "@$_" for ['sam@example.org', 'long enougH'], ['nobody', 'long enough'], ['sam@example.org', ''], ['max', "long enough\x{e9}"];
+    my $stored = psql($db, "SELECT password FROM exedra.account WHERE username = 'max'");
+    is sign_in('max', $stored)->{body}, $WRONG, 'the hash is no password';
+    is sign_in("' OR 1=1 --", 'long enough')->{body}, $WRONG, 'nor SQL a name';
+    is http($exedra, POST => '/api/v1/auths/signin', json => $_)->{status}, 422, json_text($_) for {}, { email => 'max' }, { email => 1, password => 'long enough' };
+    http($exedra, POST => "/v1/admin/users/$sam->{id}", key => $acme->{key}, json => { suspended => 1 });
+    is sign_in('sam@example.org', 'long enough')->{body}, $WRONG, 'a suspended account looks like none';
+    http($exedra, POST => "/v1/admin/users/$sam->{id}", key => $acme->{key}, json => { suspended => 0 });
+    is http($exedra, POST => '/api/v1/auths/signup', json => { name => 'a', email => 'a@b.c', password => 'long enough' })->{status}, 403, 'nobody signs up';
+};
+
+subtest 'a guesser' => sub {
+    person('amy'); person('bob');
+    my %least = map { $_ => 99 } 'amy', 'nobody-else';        # in turn, and the least of seven: the machine is busy
+    for my $name ((sort keys %least) x 7) {
+        my $began = time;
+        sign_in($name, 'wrong one');
+        my $took = time - $began;
+        $least{$name} = $took if $took < $least{$name};
+    }
+    cmp_ok $least{'nobody-else'}, '>', 0.4 * $least{amy}, 'waits as long for a name that there is not';
+    my @statuses = map { sign_in('bob', 'wrong one')->{status} } 1 .. 16;
+    is_deeply [@statuses[14, 15]], [400, 429], 'fifteen tries, and no more';
+    my $got = sign_in('bob', 'long enough');
+    is_deeply [$got->{status}, $got->{headers}{'retry-after'}], [429, 180], 'not with the right one either';
+    is sign_in('max', 'long enough')->{status}, 200, 'others sign in meanwhile';
+    is_deeply [map { sign_in('no such name', 'x')->{status} } 1 .. 16], [(400) x 15, 429], 'a name that there is not is told the same';
+};
+
+subtest 'the own key' => sub {
+    my $token = sign_in('sam@example.org', 'long enough')->{json}{token};
+    is auths(GET => '/api_key', $token)->{status}, 404, 'none at first';
+    my $key = auths(POST => '/api_key', $token)->{json}{api_key};
+    like $key, qr/^sk-exd-[\w-]{43}$/, 'one is made';
+    is http($exedra, GET => '/v1/auth', key => $key)->{status}, 200, 'it opens';
+    is auths(GET => '/api_key', $token)->{json}{api_key}, 'sk-exd-...' . substr($key, -4), 'later only its end is shown';
+    my $next = auths(POST => '/api_key', $token)->{json}{api_key};
+    is http($exedra, GET => '/v1/auth', key => $key)->{status}, 403, 'a new one takes its place';
+    is auths(DELETE => '/api_key', $token)->{body}, 'true', 'it goes';
+    is http($exedra, GET => '/v1/auth', key => $next)->{status}, 403, 'at once';
+    is auths(POST => '/api_key', $acme->{key})->{status}, 403, "a tenant's own key is nobody's";
+    is auths(POST => '/update/password', $token, json => { password => 'wrong one', new_password => 'even longer' })->{status}, 400, 'another password needs the old one';
+    is auths(POST => '/update/password', $token, json => { password => 'long enough', new_password => 'even longer' })->{body}, 'true', 'with it it is set';
+    is_deeply [map { sign_in('sam@example.org', $_)->{status} } 'long enough', 'even longer'], [400, 200], 'and holds';
+    psql($db, q{UPDATE exedra.account SET password = '$2b$04$abcdefghijklmnopqrstuuHg1HXGPCfRz8Ywk/PC7tVqM4RqZ.9Hy' WHERE username = 'amy'});
+    is sign_in('amy', 'x' x 80)->{status}, 400, 'bcrypt that was brought along is compared, not more than 72 bytes of it';
+};
+
+subtest 'invites' => sub {
+    my $admin = sub { my ($method, $path, $json) = @_; http($exedra, $method, "/v1/admin/$path", key => $acme->{key}, defined $json ? (json => $json) : ()) };
+    workspace($exedra, $acme->{key}, 'Hall');
+    my $invite = $admin->(POST => 'invite/new', { workspaceIds => [1, 77] })->{json}{invite};
+    shape_is $invite, { id => 'int', code => qr/^(?:[0-9A-HJKMNP-TV-Z]{7}-){3}[0-9A-HJKMNP-TV-Z]{7}$/, status => qr/^pending$/, claimedBy => 'null', workspaceIds => qr/^\[1\]$/,
+        createdAt => 'iso', createdBy => 'int', lastUpdatedAt => 'iso' }, 'one is made';
+    my $code = $invite->{code};
+    is psql($db, "SELECT count(*) FROM exedra.invite i WHERE i::text LIKE '%$code%'"), 0, 'its code is kept nowhere';
+    is_deeply [map { $_->{code} } @{ $admin->(GET => 'invites')->{json}{invites} }], ['*******-*******-*******-' . substr($code, -7)], 'a list shows its end';
+    is http($exedra, GET => "/api/invite/$code")->{json}{invite}{status}, 'pending', 'whoever has it may look';
+    my $accept = sub { my ($code, %with) = @_; http($exedra, POST => "/api/invite/$code", json => { password => 'long enough', %with }) };
+    is $accept->($code, username => 'Bad Name')->{status}, 400, 'a name must be one';
+    is $accept->($code, username => 'max')->{json}{error}, 'A user with that username already exists', 'and free';
+    my @bodies = in_parallel(8, sub { $accept->($code, username => "guest$_[0]", role => 'admin')->{body} }, 1 .. 8);
+    is_deeply [sort @bodies], [('{"success":false,"error":"Invite not found or already used."}') x 7, '{"success":true,"error":null}'], 'of eight at once one is let in';
+    is psql($db, q{SELECT count(*) || ' ' || max(a.role) || ' ' || max(w.slug) FROM exedra.account a JOIN exedra.workspace_account m ON m.account_id = a.id
+        JOIN exedra.workspace w ON w.id = m.workspace_id WHERE a.username LIKE 'guest%'}), '1 10 hall', 'with the least role, into the workspace';
+    my ($used) = @{ $admin->(GET => 'invites')->{json}{invites} };
+    is_deeply [$used->{status}, $used->{claimedBy}{username} =~ /^guest/ ? 1 : 0], ['claimed', 1], 'it says who came';
+    my $shut = $admin->(POST => 'invite/new')->{json}{invite};
+    is $admin->(DELETE => "invite/$shut->{id}")->{body}, '{"success":true,"error":null}', 'one is shut' for 1, 2;
+    is $accept->($shut->{code}, username => 'late')->{json}{success}, JSON::PP::false(), 'and lets nobody in';
+    is_deeply [map { $admin->(DELETE => "invite/$_")->{status} } 'x', 77, '9223372036854775808'], [400, 404, 400], 'what is none';
+    is $accept->($_, username => 'late')->{json}{success}, JSON::PP::false(), "code '$_'" for 'x', "%27%20OR%201=1", '0' x 31;
+};
+
+subtest 'several tenants' => sub {
+    my $beta = tenant($db, 'beta');
+    my $got = sign_in('max', 'long enough');
+    is $got->{status}, 400, 'the web server has to say which';
+    like $got->{json}{detail}, qr/EXEDRA_TENANT/, 'it is told so';
+    is sign_in('max', 'long enough', params => { EXEDRA_TENANT => 'acme' })->{status}, 200, 'then it is clear';
+    is sign_in('max', 'long enough', params => { EXEDRA_TENANT => 'beta' })->{body}, $WRONG, 'another has no such account';
+};
+
+done_testing;
