@@ -1,7 +1,8 @@
 -- The documents of one folder, by name.  $1 text: folder; $2 bigint: offset; $3 bigint: limit or NULL for all.
--- Returns one row: how many there are, and this page as a JSON array.
--- Indexes: document_tenant_id_folder_name_key, workspace_document_document.
-SELECT (SELECT count(*) FROM exedra.document d
+-- Returns one row: whether there is such a folder, how many documents are in it, and this page as a JSON array.
+-- Indexes: folder_pkey, document_tenant_id_folder_name_key, workspace_document_document.
+SELECT EXISTS (SELECT FROM exedra.folder f WHERE f.tenant_id = (SELECT exedra.tenant_id()) AND f.name = $1::text) AS known,
+       (SELECT count(*) FROM exedra.document d
          WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = $1::text) AS total,
        (SELECT exedra.json_array(string_agg(
                    exedra.json_extend(exedra.json_file(d, u.cached),

@@ -3,5 +3,5 @@
 -- Index: file_pkey.
 SELECT f.id, exedra.file_head(f) AS head, exedra.file_tail(f) AS tail, f.state = 'done' AS readable
   FROM exedra.file f
- WHERE f.tenant_id = (SELECT exedra.tenant_id()) AND f.state <> 'receiving' AND ($1::text IS NULL OR f.name LIKE $1::text)
+ WHERE f.tenant_id = (SELECT exedra.tenant_id()) AND f.state <> 'receiving' AND ($1::text IS NULL OR lower(f.name) LIKE lower($1::text))
  ORDER BY f.id DESC LIMIT $2::bigint OFFSET $3::bigint;

@@ -44,6 +44,8 @@ static const struct setting settings[] = {
 	{"db.prepare", SWITCH, AT(db_prepare), "on", 0, 0,
 		"Prepared statements; off behind a pooler in transaction mode."},
 	{"db.timeout", NUMBER, AT(db_timeout_s), "30", 1, 3600, "Seconds after which a statement is given up."},
+	{"metrics.loopback", SWITCH, AT(metrics_loopback), "off", 0, 0,
+		"Whether clients on the web server's own machine may read /metrics without a key."},
 	{"log.level", LEVEL, AT(log_level), "info", 0, 0, "error, warning, info or debug."},
 	{"llm.provider", TEXT, AT(llm_provider), NULL, 0, 0,
 		"What the server's provider is called; a well-known service (openai, mistral, ollama ...) needs no "
@@ -78,6 +80,11 @@ static const struct setting settings[] = {
 	{"outbound.allow", TEXT, AT(outbound_allow), NULL, 0, 0,
 		"Networks, separated by spaces, that addresses supplied by tenants may lie in although they are not "
 		"public."},
+	{"outbound.ports", TEXT, AT(outbound_ports), "80 443", 0, 0,
+		"Ports, separated by spaces, that links may have."},
+	{"link.timeout", NUMBER, AT(link_timeout_s), "20", 1, 600, "Seconds that fetching a link may take, with all redirects."},
+	{"link.parallel", NUMBER, AT(link_parallel), "8", 1, 1000,
+		"Links that a worker process fetches for one tenant at the same time."},
 	{"secret.file", TEXT, AT(secret_file), DEFAULT_SECRET, 0, 0,
 		"File with the key that seals tenants' credentials; exedractl makes it."},
 	{"extract.program", TEXT, AT(extract_program), EXTRACT_PROGRAM, 0, 0, "The program that reads files."},
@@ -87,6 +94,8 @@ static const struct setting settings[] = {
 	{"chunk.size", NUMBER, AT(chunk_chars), "1000", 100, 8000, "Characters of a passage at most."},
 	{"chunk.overlap", NUMBER, AT(chunk_overlap), "20", 0, 1000,
 		"Characters that two neighbouring passages share at most."},
+	{"embed.open", SWITCH, AT(embed_open), "off", 0, 0,
+		"Whether pages of any origin may use an embed without a list of origins."},
 	{"cors.origins", TEXT, AT(cors_origins), "*", 0, 0,
 		"Web origins whose pages may call the API, separated by spaces; * is all."},
 };

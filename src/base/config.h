@@ -26,6 +26,7 @@ struct config {
 	bool db_prepare;
 	int db_timeout_s;
 
+	bool metrics_loopback;
 	int log_level; /* enum log_level */
 
 	const char *llm_provider; /* a preset's name, or what the provider is to be called */
@@ -49,6 +50,9 @@ struct config {
 	int embed_timeout_s;
 
 	const char *outbound_allow; /* networks that are not public and yet permitted to users' addresses */
+	const char *outbound_ports; /* those that users' addresses may have, separated by spaces */
+	int link_timeout_s;
+	int link_parallel;
 	const char *secret_file;    /* the key that seals tenants' credentials */
 
 	const char *extract_program;
@@ -59,6 +63,7 @@ struct config {
 	int chunk_chars;
 	int chunk_overlap;
 
+	bool embed_open;          /* embeds without a list of origins are for all */
 	const char *cors_origins; /* "*" or a list separated by spaces */
 };
 

@@ -2,6 +2,7 @@
 #include "base/outbound.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -89,26 +90,52 @@ static bool listed(const unsigned char at[16], const char *allowed)
 	return false;
 }
 
+/* The address in its mapped form; false when it is neither kind. */
+static bool read_address(const struct sockaddr *address, unsigned char at[16])
+{
+	struct sockaddr_in four;
+	struct sockaddr_in6 six;
+
+	if (address != NULL && address->sa_family == AF_INET) {
+		memcpy(&four, address, sizeof(four));
+		map4(at, &four.sin_addr);
+		return true;
+	}
+	if (address != NULL && address->sa_family == AF_INET6) {
+		memcpy(&six, address, sizeof(six));
+		memcpy(at, &six.sin6_addr, 16);
+		return true;
+	}
+	return false;
+}
+
+/* A public address of this machine leads past the firewall before it, and back to us.  When the system does not say
+ * what its addresses are, none is permitted. */
+static bool our_own(const unsigned char at[16])
+{
+	struct ifaddrs *all, *one;
+	unsigned char own[16];
+	bool ours = false;
+
+	if (getifaddrs(&all) < 0)
+		return true;
+	for (one = all; one != NULL && !ours; one = one->ifa_next)
+		ours = read_address(one->ifa_addr, own) && memcmp(own, at, sizeof(own)) == 0;
+	freeifaddrs(all);
+	return ours;
+}
+
 bool outbound_permitted(const struct sockaddr *address, const char *allowed)
 {
 	unsigned char at[16];
 	struct in6_addr six;
 
-	if (address->sa_family == AF_INET) {
-		struct sockaddr_in in;
-
-		memcpy(&in, address, sizeof(in));
-		map4(at, &in.sin_addr);
-	} else if (address->sa_family == AF_INET6) {
-		struct sockaddr_in6 in;
-
-		memcpy(&in, address, sizeof(in));
-		memcpy(at, &in.sin6_addr, 16);
-	} else {
+	if (!read_address(address, at))
 		return false;
-	}
 	if (listed(at, allowed))
 		return true;
+	if (our_own(at))
+		return false;
 	memcpy(&six, at, 16);
 	if (IN6_IS_ADDR_V4MAPPED(&six))
 		return !in_any(at, refused, sizeof(refused) / sizeof(refused[0]));

@@ -6,7 +6,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -24,7 +26,8 @@ enum {
 	GRACE_S = 5,         /* beyond the program's own limit of time */
 	TURN_S = 120,        /* for others' files to be read first */
 	LOOK_MS = 500,       /* between two looks after the client */
-	HEAD_BYTES = 1 << 16 /* of the first line, and of a complaint */
+	HEAD_BYTES = 1 << 16, /* of the first line, and of a complaint */
+	PIECE_BYTES = 1 << 20
 };
 
 extern char **environ;
@@ -146,6 +149,8 @@ static int refused(struct task *task, int err, int status)
 	if (code != NULL && message != NULL)
 		return fail(task, 422, code, "%s", message);
 	log_event(LOG_ERROR, task, "extract", "status=%d said=\"%.*s\"", status, len < 0 ? 0 : (int)len, line);
+	if (WIFSIGNALED(status)) /* another try would end like this one */
+		return fail(task, 422, "file_broken", "The file cannot be read.");
 	return fail(task, 503, "extract_failed", "The program that reads files does not work at the moment.");
 }
 
@@ -174,13 +179,29 @@ static int bad_output(struct task *task)
 	return fail(task, 503, "extract_failed", "The program that reads files does not work at the moment.");
 }
 
+/* The next form feed, or the end.  What was passed need not stay in memory: a text may be long. */
+static const char *find_feed(const char *text, const char *at, const char *end)
+{
+	const char *feed = NULL;
+
+	while (feed == NULL && at < end) {
+		size_t len = (size_t)(end - at) < PIECE_BYTES ? (size_t)(end - at) : PIECE_BYTES;
+
+		feed = memchr(at, '\f', len);
+		at += len;
+		if (feed == NULL)
+			temp_passed(text, (size_t)(at - text));
+	}
+	return feed == NULL ? end : feed;
+}
+
 /* A form feed begins a part; no text holds one. */
 static int split(struct task *task, const char *text, size_t len, struct extracted *out)
 {
 	const char *at = text, *end = text + len;
 	int most = 1, n = 0;
 
-	while ((at = memchr(at, '\f', (size_t)(end - at))) != NULL) {
+	while ((at = find_feed(text, at, end)) < end) {
 		most++;
 		at++;
 	}
@@ -198,8 +219,7 @@ static int split(struct task *task, const char *text, size_t len, struct extract
 			read_texts(task, line, &part->title, &part->author, &part->published);
 			at += 1 + taken;
 		}
-		stop = memchr(at, '\f', (size_t)(end - at));
-		stop = stop == NULL ? end : stop;
+		stop = find_feed(text, at, end);
 		part->text = at;
 		part->len = (size_t)(stop - at);
 		n += part->len > 0;
@@ -244,11 +264,46 @@ int extract_file(struct task *task, const struct config *config, int fd, const c
 	give_place();
 	if (task->failure.status != 0)
 		return -1;
-	if (result < 0 && __atomic_load_n(&task->stop, __ATOMIC_ACQUIRE) != STOP_NOT)
-		return fail(task, 503, "server_ending", "The server is being restarted.");
+	if (fail_if_stopped(task) < 0)
+		return -1;
 	if (result < 0)
 		return fail(task, 422, "file_too_slow", "Reading the file took too long.");
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return refused(task, fds[2], status);
 	return read_output(task, fds[1], out);
+}
+
+static const char *ask_kinds(struct task *task, const struct config *config)
+{
+	struct arena *arena = task->arena;
+	const int fds[] = {temp_open(arena), temp_open(arena), temp_open(arena)};
+	char *argv[] = {arena_strdup(arena, "exedra-extract"), arena_strdup(arena, "--kinds"), NULL};
+	const char *text = NULL;
+	int status = 0;
+	size_t len;
+
+	if (fds[0] < 0 || fds[1] < 0 || fds[2] < 0) {
+		fail(task, 503, "disk", "There is no place for a temporary file at the moment.");
+		return NULL;
+	}
+	if (run(task, config, argv, fds, &status) == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		text = temp_map(arena, fds[1], &len);
+	if (text != NULL && text != MAP_FAILED)
+		return arena_copy(arena, text, len);
+	fail(task, 503, "extract_failed", "The program that reads files does not work at the moment.");
+	return NULL;
+}
+
+const char *extract_kinds(struct task *task, const struct config *config)
+{
+	static char *_Atomic known;
+	const char *text = known;
+	char *none = NULL, *copy;
+
+	if (text != NULL || (text = ask_kinds(task, config)) == NULL)
+		return text;
+	copy = strdup(text);
+	if (copy != NULL && !atomic_compare_exchange_strong(&known, &none, copy))
+		free(copy);
+	return text;
 }

@@ -118,7 +118,7 @@ int file_store(struct task *task, struct file *file, const char *state)
 int file_store_empty(struct task *task, struct file *file, size_t size)
 {
 	file->size = size;
-	return begin(task, file, "done");
+	return begin(task, file, "receiving");
 }
 
 int file_settle(struct task *task, const struct file *file, const char *state, const char *reason)
@@ -130,14 +130,30 @@ int file_settle(struct task *task, const struct file *file, const char *state, c
 	return PQntuples(rows) == 1 ? 0 : fail(task, 404, "file_unknown", "The file is gone.");
 }
 
-void file_drop(struct task *task, const struct file *file)
+/* What follows a failure does not hide it. */
+static int take_away(struct task *task, const struct stmt *stmt, const struct file *file)
 {
 	struct failure failure = task->failure;
+	int result = 0;
 
 	fail_clear(task);
-	if (db_rows(task, &sql_file_delete, ARGS(file->id)) == NULL)
+	if (db_rows(task, stmt, ARGS(file->id)) == NULL) {
 		log_event(LOG_WARNING, task, "file_left", "file=%s", file->id);
-	task->failure = failure;
+		result = -1;
+	}
+	if (failure.status != 0)
+		task->failure = failure;
+	return result;
+}
+
+int file_clear(struct task *task, const struct file *file)
+{
+	return take_away(task, &sql_file_clear, file);
+}
+
+void file_drop(struct task *task, const struct file *file)
+{
+	take_away(task, &sql_file_delete, file);
 }
 
 /* The next part in *bytes, which belongs to the arena: its length, 0 at the end, -1 on failure. */

@@ -19,14 +19,17 @@ struct file {
 int file_open(struct task *, struct file *);
 /* More of its bytes.  -1 with a 413 above `most`, 507 when the disk is full. */
 int file_add(struct task *, struct file *, const char *bytes, size_t len, size_t most);
-/* Store it with its bytes: `state` is pending or done.  It is there whole or not at all. */
+/* Store it with its bytes, which are there whole or not at all.  `state` says what follows: receiving, where the caller
+ * reads it at once and nobody is to see it before; stored; pending. */
 int file_store(struct task *, struct file *, const char *state);
-/* A file that has no bytes of its own: a text, a page. */
+/* A file that has no bytes of its own: a text.  Nobody sees it before it is settled. */
 int file_store_empty(struct task *, struct file *, size_t size);
 /* Fetch the bytes of a stored one (id) into a file without a name. */
 int file_load(struct task *, struct file *);
 /* What became of reading it: done, failed with a reason, pending. */
 int file_settle(struct task *, const struct file *, const char *state, const char *reason);
+/* Take the documents away that were read in it, before it is done; a failure in the task stays. */
+int file_clear(struct task *, const struct file *);
 /* Take it away again, with its documents; a failure in the task stays. */
 void file_drop(struct task *, const struct file *);
 /* A label out of a file name as it was sent: what is behind the last slash, without control characters, at most 255

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/ingest.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/temp.h"
 #include "base/utf8.h"
 #include "core/chunk.h"
+#include "core/embed.h"
 #include "core/words.h"
 #include "store/db.h"
 #include "store/secret.h"
@@ -14,30 +16,11 @@
 enum {
 	LONG_UNITS = 5120,   /* from here on the original, too, only estimates */
 	PART_BYTES = 262144, /* of document_text */
+	PIECE_BYTES = 1 << 20,
 	BATCH_CHUNKS = 200,  /* written in one transaction: about 200 kB of text */
+	LEFT_S = 86400,      /* after which nobody writes it any more */
 	KEEP_BYTES = 65536,  /* behind the walk: the next passage begins before the end of this one */
 };
-
-int64_t ingest_count_words(const char *text, size_t len)
-{
-	int64_t n = 1;
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		n += text[i] == ' ';
-	return n;
-}
-
-int64_t ingest_estimate_tokens(const char *text, size_t len)
-{
-	int64_t units = 0;
-	size_t i;
-
-	/* UTF-16: one unit a character, two where UTF-8 needs four bytes. */
-	for (i = 0; i < len; i++)
-		units += ((unsigned char)text[i] & 0xc0) != 0x80 ? 1 + ((unsigned char)text[i] >= 0xf0) : 0;
-	return units >= LONG_UNITS ? (units + 7) / 8 : (int64_t)((len + 3) / 4);
-}
 
 /* A transaction of its own memory: what a batch needs is released before the next one. */
 static int run_small(
@@ -56,12 +39,51 @@ static void passed(const struct document *d, size_t upto)
 		temp_passed(d->text, upto);
 }
 
+/* A long text is read piece by piece: where the next one ends. */
+static size_t next_piece(const struct document *d, size_t at)
+{
+	passed(d, at);
+	return d->text_len - at < PIECE_BYTES ? d->text_len : at + PIECE_BYTES;
+}
+
+void ingest_measure(struct document *d)
+{
+	int64_t spaces = 0, units = 0;
+	size_t at = 0, end;
+
+	while (at < d->text_len)
+		for (end = next_piece(d, at); at < end; at++) {
+			unsigned char byte = (unsigned char)d->text[at];
+
+			spaces += byte == ' ';
+			/* UTF-16: one unit a character, two where UTF-8 needs four bytes. */
+			units += (byte & 0xc0) != 0x80 ? 1 + (byte >= 0xf0) : 0;
+		}
+	passed(d, at);
+	d->word_count = 1 + spaces;
+	d->token_estimate = units >= LONG_UNITS ? (units + 7) / 8 : (int64_t)((d->text_len + 3) / 4);
+}
+
+static void hash_text(const struct document *d, unsigned char hash[32])
+{
+	struct secret_hash state;
+	size_t at, end;
+
+	secret_hash_begin(&state);
+	for (at = 0; at < d->text_len; at = end) {
+		end = next_piece(d, at);
+		secret_hash_add(&state, d->text + at, end - at);
+	}
+	secret_hash_end(&state, hash);
+	passed(d, at);
+}
+
 static int write_text(struct task *task, struct arena *small, const struct document *document)
 {
 	size_t at = 0;
 	int no = 0;
 
-	while (at < document->text_len) {
+	while (at < document->text_len && fail_if_stopped(task) == 0) {
 		size_t len = utf8_cut(document->text + at, document->text_len - at, PART_BYTES);
 		const char *part = arena_copy(small, document->text + at, len);
 
@@ -71,7 +93,7 @@ static int write_text(struct task *task, struct arena *small, const struct docum
 		at += len;
 		passed(document, at);
 	}
-	return 0;
+	return task->failure.status == 0 ? 0 : -1;
 }
 
 /* Write the next batch of passages; how many, 0 at the end, -1 on failure. */
@@ -93,8 +115,8 @@ static int write_batch(struct task *task, struct arena *small, struct chunk_walk
 		texts[n] = arena_copy(small, walk->text + chunk.at, chunk.len);
 		words[n++] = prepared->at;
 	}
-	if (n == 0)
-		return 0;
+	if (n == 0 || fail_if_stopped(task) < 0)
+		return n == 0 ? 0 : -1;
 	return run_small(task, small, &sql_chunk_write,
 		       ARGS(document->version, db_int_arg(small, no), db_array(small, texts, (size_t)n),
 			       db_array(small, words, (size_t)n), language)) < 0
@@ -102,13 +124,20 @@ static int write_batch(struct task *task, struct arena *small, struct chunk_walk
 		       : n;
 }
 
-static int write_chunks(struct task *task, struct arena *small, const struct config *config,
-	const struct document *document, const char *language)
+/* What the tenant has set, else the server. */
+static size_t own_or(PGresult *begun, const char *column, int usual)
 {
+	return (size_t)(db_text(begun, 0, column) == NULL ? usual : db_int(begun, 0, column));
+}
+
+static int write_chunks(struct task *task, struct arena *small, const struct config *config,
+	const struct document *document, PGresult *begun)
+{
+	const char *language = db_text(begun, 0, "language");
 	struct chunk_walk walk = {.text = document->text,
 		.len = document->text_len,
-		.max_chars = (size_t)config->chunk_chars,
-		.overlap = (size_t)config->chunk_overlap};
+		.max_chars = own_or(begun, "chunk_size", config->chunk_chars),
+		.overlap = own_or(begun, "chunk_overlap", config->chunk_overlap)};
 	int no = 0, n;
 
 	while ((n = write_batch(task, small, &walk, document, language, no)) > 0) {
@@ -138,14 +167,13 @@ static int write_version(struct task *task, const struct config *config, struct 
 	struct db_call call = {.stmt = &sql_document_begin, .args = args, .n_args = 1, .lengths = lengths};
 	int n_chunks = -1;
 
-	secret_sha256(d->text, d->text_len, hash);
-	passed(d, d->text_len);
+	hash_text(d, hash);
 	if (db_run(task, &call, 1) < 0)
 		return -1;
 	d->version = db_text(call.rows, 0, "version_id");
 	task->bulk = true;
 	if (write_text(task, small, d) == 0)
-		n_chunks = write_chunks(task, small, config, d, db_text(call.rows, 0, "language"));
+		n_chunks = write_chunks(task, small, config, d, call.rows);
 	task->bulk = false;
 	if (n_chunks < 0)
 		abandon(task, d->version);
@@ -171,32 +199,42 @@ static int publish(struct task *task, const struct file *file, struct document *
 	return 0;
 }
 
+/* A document that is known by its external id is about to show this text: its workspaces' embedders have it first. */
+static int embed_known(struct task *task, const struct config *config, const struct document *d)
+{
+	if (d->external_id == NULL)
+		return 0;
+	return embed_replacement(task, config, NULL, d->external_id, d->version, d->title);
+}
+
 int ingest_document(struct task *task, const struct config *config, const struct file *file, struct document *d)
 {
-	int n_chunks;
+	bool own = d->version == NULL;
+	int n_chunks = own ? write_version(task, config, d) : 0;
 
-	if (d->version != NULL)
-		return publish(task, file, d, NULL);
-	n_chunks = write_version(task, config, d);
 	if (n_chunks < 0)
 		return -1;
-	if (publish(task, file, d, db_int_arg(task->arena, n_chunks)) == 0)
+	if (embed_known(task, config, d) == 0 &&
+		publish(task, file, d, own ? db_int_arg(task->arena, n_chunks) : NULL) == 0)
 		return 0;
-	abandon(task, d->version);
+	if (own)
+		abandon(task, d->version);
 	return -1;
 }
 
 int ingest_replace(struct task *task, const struct config *config, struct document *d)
 {
 	struct arena *arena = task->arena;
+	const char *id = db_int_arg(arena, d->id);
 	int n_chunks = write_version(task, config, d);
-	PGresult *rows;
+	PGresult *rows = NULL;
 
 	if (n_chunks < 0)
 		return -1;
-	rows = db_rows(task, &sql_document_replace,
-		ARGS(db_int_arg(arena, d->id), d->version, db_int_arg(arena, n_chunks),
-			db_int_arg(arena, d->word_count), db_int_arg(arena, d->token_estimate)));
+	if (embed_replacement(task, config, id, NULL, d->version, d->title) == 0)
+		rows = db_rows(task, &sql_document_replace,
+			ARGS(id, d->version, db_int_arg(arena, n_chunks), db_int_arg(arena, d->word_count),
+				db_int_arg(arena, d->token_estimate)));
 	if (rows != NULL && PQntuples(rows) == 1)
 		return 0;
 	if (rows != NULL)
@@ -205,22 +243,61 @@ int ingest_replace(struct task *task, const struct config *config, struct docume
 	return -1;
 }
 
-int ingest_add_to(struct task *task, const struct document *document, const char *const *slugs, size_t n_slugs)
+int ingest_place(struct task *task, const struct config *config, const char *workspace_id, const char *document_id,
+	const char *version_id)
 {
-	struct arena *arena = task->arena;
+	if (embed_version(task, config, strtoll(workspace_id, NULL, 10), version_id) < 0)
+		return -1;
+	return db_rows(task, &sql_knowledge_add, ARGS(workspace_id, document_id)) == NULL ? -1 : 0;
+}
 
-	if (n_slugs == 0)
+int ingest_place_all(struct task *task, const struct config *config, const char *workspace_id, PGresult *documents)
+{
+	int64_t workspace = strtoll(workspace_id, NULL, 10);
+	size_t n = 0;
+	const char **ids = arena_get(task->arena, ((size_t)PQntuples(documents) + 1) * sizeof(*ids));
+	int i;
+
+	for (i = 0; i < PQntuples(documents); i++) {
+		const char *version = db_text(documents, i, "version_id");
+
+		if (embed_version(task, config, workspace, version) == 0) {
+			ids[n++] = db_text(documents, i, "document_id");
+			continue;
+		}
+		log_event(LOG_WARNING, task, "document_left_out", "document=%s workspace=%s code=%s",
+			db_text(documents, i, "document_id"), workspace_id, task->failure.code);
+		fail_clear(task);
+	}
+	if (n == 0)
 		return 0;
-	return db_rows(task, &sql_workspace_document_add_to,
-		       ARGS(db_int_arg(arena, document->id), db_array(arena, slugs, n_slugs))) == NULL
+	return db_rows(task, &sql_workspace_document_put, ARGS(workspace_id, db_array(task->arena, ids, n))) == NULL
 		       ? -1
 		       : 0;
 }
 
-int ingest_place(struct task *task, const struct config *config, const char *workspace_id, const char *document_id,
-	const char *version_id)
+int ingest_add_to(struct task *task, const struct config *config, const struct document *document,
+	const char *const *slugs, size_t n_slugs)
 {
-	(void)config;
-	(void)version_id;
-	return db_rows(task, &sql_knowledge_add, ARGS(workspace_id, document_id)) == NULL ? -1 : 0;
+	const char *id = db_int_arg(task->arena, document->id);
+	PGresult *rows;
+	int i;
+
+	if (n_slugs == 0)
+		return 0;
+	rows = db_rows(task, &sql_workspace_with_slugs, ARGS(db_array(task->arena, slugs, n_slugs)));
+	for (i = 0; rows != NULL && i < PQntuples(rows); i++)
+		if (ingest_place(task, config, PQgetvalue(rows, i, 0), id, document->version) < 0)
+			return -1;
+	return rows == NULL ? -1 : 0;
+}
+
+void ingest_sweep(void)
+{
+	struct task task = {.arena = arena_new(), .gone_fd = -1, .id = "upkeep"};
+
+	if (task.arena == NULL)
+		return;
+	db_rows(&task, &sql_document_sweep, ARGS(db_int_arg(task.arena, LEFT_S)));
+	arena_free(task.arena);
 }

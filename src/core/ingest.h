@@ -3,6 +3,8 @@
 #ifndef EXEDRA_INGEST_H
 #define EXEDRA_INGEST_H
 
+#include <libpq-fe.h>
+
 #include "base/config.h"
 #include "core/file.h"
 
@@ -23,15 +25,22 @@ int ingest_document(struct task *, const struct config *, const struct file *, s
 /* Give a document another text. */
 int ingest_replace(struct task *, const struct config *, struct document *);
 /* Put a stored document into workspaces by slug; unknown slugs are passed over. */
-int ingest_add_to(struct task *, const struct document *, const char *const *slugs, size_t n_slugs);
+int ingest_add_to(
+	struct task *, const struct config *, const struct document *, const char *const *slugs, size_t n_slugs);
 
-/* Put a stored document, by its id and its version's, into a workspace. */
+/* Put a stored document, by its id and its version's, into a workspace: first its vectors, then the document.  One that
+ * cannot be embedded is not put in: -1 with the reason in the task. */
 int ingest_place(struct task *, const struct config *, const char *workspace_id, const char *document_id,
 	const char *version_id);
+/* The same for the rows of a result (document_id, version_id), in their order; those that cannot be embedded are left
+ * out. */
+int ingest_place_all(struct task *, const struct config *, const char *workspace_id, PGresult *documents);
 
-/* AnythingLLM's numbers: pieces between single spaces; tokens, about one in four bytes, and of a long text (5,120
+/* Fill in AnythingLLM's numbers: pieces between single spaces; tokens, about one in four bytes, and of a long text (5,120
  * UTF-16 units or more) an eighth of the units. */
-int64_t ingest_count_words(const char *text, size_t len);
-int64_t ingest_estimate_tokens(const char *text, size_t len);
+void ingest_measure(struct document *);
+
+/* Upkeep, now and then: delete texts and files that were begun long ago and never came to their end. */
+void ingest_sweep(void);
 
 #endif
