@@ -1,8 +1,9 @@
--- Take documents out of a workspace and put others in.  $1 text: slug; $2 text[]: locations (folder/name) to take out;
+-- Take documents out of a workspace, and find those that are to be put in.  $1 text: slug; $2 text[]: locations (folder/name) to take out;
 -- $3 text[]: to put in.  Unknown locations are passed over, one that is there already stays as it is.
--- Returns the workspace's id, or no row.  The locations are split before the join: a condition that is not leakproof
+-- Returns workspace_id, document_id, version_id in the order of $3: a row at least, without a document when there is none to put in; no row
+-- when there is no such workspace.  The locations are split before the join: a condition that is not leakproof
 -- uses no index under row-level security.  LIMIT 1 (a location is unique) makes it a look-up for each, whatever the size.
--- Indexes: workspace_tenant_id_slug_key, document_tenant_id_folder_name_key.
+-- Indexes: workspace_tenant_id_slug_key, document_tenant_id_folder_name_key, workspace_document_tenant_id_workspace_id_document_id_key.
 WITH w AS (
     SELECT * FROM exedra.workspace w WHERE w.tenant_id = (SELECT exedra.tenant_id()) AND w.slug = $1::text
 ), out_path AS MATERIALIZED (
@@ -16,13 +17,13 @@ WITH w AS (
            LATERAL (SELECT d.id FROM exedra.document d
                      WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = p.folder AND d.name = p.name LIMIT 1) d
      WHERE l.tenant_id = w.tenant_id AND l.workspace_id = w.id AND l.document_id = d.id
-), put AS (
-    INSERT INTO exedra.workspace_document (tenant_id, workspace_id, document_id)
-    SELECT w.tenant_id, w.id, d.id
+), found AS (
+    SELECT d.id, d.version_id, min(p.no) AS no
       FROM w, in_path p,
-           LATERAL (SELECT d.id FROM exedra.document d
+           LATERAL (SELECT d.id, d.version_id FROM exedra.document d
                      WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = p.folder AND d.name = p.name LIMIT 1) d
-     ORDER BY p.no
-        ON CONFLICT (tenant_id, workspace_id, document_id) DO NOTHING
+     WHERE NOT EXISTS (SELECT FROM exedra.workspace_document l
+                        WHERE l.tenant_id = w.tenant_id AND l.workspace_id = w.id AND l.document_id = d.id)
+     GROUP BY d.id, d.version_id
 )
-SELECT w.id FROM w;
+SELECT w.id AS workspace_id, f.id AS document_id, f.version_id FROM w LEFT JOIN found f ON true ORDER BY f.no;

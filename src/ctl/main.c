@@ -22,7 +22,7 @@ enum { MAX_ARGS = 4, OLDEST_PROGRAM = 1 };
 /* What the command line said. */
 static struct {
 	const char *conninfo, *config, *runtime_role, *role, *account, *label, *expires, *key, *model, *context,
-		*preferred;
+		*preferred, *kind, *dimensions, *workspace;
 } said;
 
 /* A command: words, the statement it is, where its parameters come from. */
@@ -54,6 +54,13 @@ static const struct command commands[] = {
 	{"key", "delete", "TENANT ID", &sql_ctl_key_delete, 2, {0}},
 	{"provider", "list", "TENANT", &sql_ctl_provider_list, 1, {0}},
 	{"provider", "delete", "TENANT NAME", &sql_ctl_provider_delete, 2, {0}},
+	{"setting", "set", "TENANT NAME VALUE", &sql_ctl_setting_set, 3, {0}},
+	{"setting", "unset", "TENANT NAME", &sql_ctl_setting_unset, 2, {0}},
+	{"setting", "list", "TENANT", &sql_ctl_setting_list, 1, {0}},
+	{"embedder", "set", "TENANT PROVIDER [--model MODEL] [--dimensions NUMBER] [--workspace SLUG]",
+		&sql_ctl_embedder_set, 2, {&said.model, &said.dimensions, &said.workspace}},
+	{"embedder", "unset", "TENANT [--workspace SLUG]", &sql_ctl_embedder_unset, 1, {&said.workspace}},
+	{"embedder", "list", "TENANT", &sql_ctl_embedder_list, 1, {0}},
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -70,6 +77,7 @@ static void usage(FILE *to)
 	for (i = 0; i < N_COMMANDS; i++)
 		fprintf(to, "  %s %s %s\n", commands[i].noun, commands[i].verb, commands[i].operands);
 	fputs("  provider set TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] [--preferred]\n"
+	      "               [--kind openai|ollama]\n"
 	      "                                  KEY is sealed with the file secret.file; - reads it from standard "
 	      "input\n"
 	      "\n  --version, --help\n",
@@ -175,8 +183,8 @@ static int seal_key(struct arena *arena, const char *belongs_to, const char **se
 static int set_provider(PGconn *pg, char **operands)
 {
 	struct arena *arena = arena_new();
-	const char *args[7] = {NULL, operands[1], operands[2], NULL, said.model, said.context,
-		said.preferred == NULL ? "false" : "true"};
+	const char *args[8] = {NULL, operands[1], operands[2], NULL, said.model, said.context,
+		said.preferred == NULL ? "false" : "true", said.kind == NULL ? "openai" : said.kind};
 	const char *tenant[] = {operands[0]};
 	PGresult *rows = NULL, *made = NULL;
 
@@ -342,7 +350,7 @@ static bool usable(char **words, int n)
 		if (n == 5)
 			return true;
 		fputs("usage: exedractl provider set TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] "
-		      "[--preferred]\n",
+		      "[--preferred] [--kind openai|ollama]\n",
 			stderr);
 	} else if (command != NULL) {
 		if (n - 2 == command->n_operands)
@@ -370,7 +378,9 @@ int main(int argc, char **argv)
 		{"label", required_argument, NULL, 'l'}, {"expires", required_argument, NULL, 'e'},
 		{"key", required_argument, NULL, 'k'}, {"model", required_argument, NULL, 'm'},
 		{"context", required_argument, NULL, 'C'}, {"preferred", no_argument, NULL, 'p'},
-		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
+		{"kind", required_argument, NULL, 'K'}, {"dimensions", required_argument, NULL, 'D'},
+		{"workspace", required_argument, NULL, 'w'}, {"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 	PGconn *pg;
 	int option, status;
 
@@ -408,6 +418,15 @@ int main(int argc, char **argv)
 			break;
 		case 'p':
 			said.preferred = "true";
+			break;
+		case 'K':
+			said.kind = optarg;
+			break;
+		case 'D':
+			said.dimensions = optarg;
+			break;
+		case 'w':
+			said.workspace = optarg;
 			break;
 		case 'V':
 			puts("exedractl " PACKAGE_VERSION);

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/http.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/sse.h"
 #include "base/utf8.h"
 #include "llm/lenient.h"
@@ -38,6 +40,8 @@ struct reading {
 	bool tools;    /* calls of tools have come */
 	bool done;     /* [DONE] */
 	bool failed;   /* an error object came; the reason is in the task */
+	int name;      /* the provider's place among the metrics */
+	int64_t asked_us;
 };
 
 /* The request: messages, and the question for usage at the end of the stream. */
@@ -278,6 +282,9 @@ static int on_data(void *arg, const char *bytes, size_t len)
 	struct reading *reading = arg;
 	int stop;
 
+	if (reading->asked_us != 0 && reading->http->status == 200)
+		metrics_observe(METRIC_FIRST_BYTE, reading->name, clock_us() - reading->asked_us);
+	reading->asked_us = 0;
 	if (reading->body->len == 0 && !reading->streamed)
 		reading->streamed =
 			reading->http->status == 200 && strcmp(reading->http->type, "text/event-stream") == 0;
@@ -346,16 +353,6 @@ static int judge_done(struct reading *reading)
 	return fail(reading->call->task, 502, "upstream_cut", "The model's provider broke off its answer.");
 }
 
-static int stopped_outside(struct task *task)
-{
-	if (task->stop == STOP_ENDING) {
-		task->failure.retry_after_s = 1;
-		return fail(task, 503, "server_ending", "The server is being restarted.");
-	}
-	return fail(task, 403, "chat_stopped",
-		"The chat was ended: its key may not be used any more, or its workspace is gone.");
-}
-
 static int judge(struct reading *reading)
 {
 	struct task *task = reading->call->task;
@@ -379,7 +376,7 @@ static int judge(struct reading *reading)
 	case HTTP_IDLE_TIMEOUT:
 		return fail(task, 504, "upstream_timeout", "The model's provider did not answer in time.");
 	case HTTP_TASK_STOPPED:
-		return stopped_outside(task);
+		return fail_if_stopped(task);
 	case HTTP_DONE:
 		return judge_done(reading);
 	default:
@@ -416,6 +413,7 @@ static void reading_begin(struct reading *reading)
 	str_clear(reading->body);
 	sse_open(&reading->sse, reading->call->task->arena, on_event, reading);
 	reading->streamed = false;
+	reading->asked_us = clock_us();
 	reading->call->usage = (struct llm_usage){-1, -1};
 	reading->call->finish_reason = "stop";
 }
@@ -431,6 +429,7 @@ static struct reading *reading_new(struct llm_call *call, struct http_call *http
 	reading->small = arena_within(arena);
 	reading->text = str_new(arena);
 	reading->body = str_new(arena);
+	reading->name = metrics_place(LABEL_PROVIDER, call->setup->name);
 	return reading;
 }
 
@@ -441,6 +440,17 @@ static int without_slash(const char *url)
 	while (len > 0 && url[len - 1] == '/')
 		len--;
 	return (int)len;
+}
+
+static void try_once(struct reading *reading)
+{
+	const struct http_call *http = reading->http;
+
+	reading_begin(reading);
+	metrics_add(METRIC_ATTEMPTS, reading->name, 0, 1);
+	http_run(reading->call->task, reading->http);
+	metrics_add(METRIC_ATTEMPT_ENDS, reading->name,
+		http->end == HTTP_DONE && http->status != 200 ? METRICS_REFUSED : (int)http->end, 1);
 }
 
 static int ask(struct llm_call *call, struct arena *request, const struct str *body)
@@ -469,9 +479,8 @@ static int ask(struct llm_call *call, struct arena *request, const struct str *b
 		http.allowed = config->outbound_allow == NULL ? "" : config->outbound_allow;
 	http.arg = reading;
 	for (try = 1; try <= MAX_TRIES; try++) {
-		reading_begin(reading);
 		http.fresh = try > 1;
-		http_run(call->task, &http);
+		try_once(reading);
 		if (reading->streamed && http.end == HTTP_DONE)
 			sse_end(&reading->sse);
 		if (try == MAX_TRIES || !worth_another(reading) || !pause_before(call, try, http.retry_after_s))
@@ -496,14 +505,18 @@ static int complete(struct llm_call *call)
 {
 	struct arena *request = arena_within(call->task->arena);
 	struct str *body = write_body(call, request);
-	int slot = slots_take(call->task, call->setup->url);
+	int slot = slots_take(call->task, call->setup->url), result = -1;
 
 	call->on_asked(call->arg);
-	if (slot < 0)
-		return -1;
-	/* With the arena, so that the slot is given back even when memory runs out. */
-	arena_later(call->task->arena, give_slot, (void *)(intptr_t)slot);
-	return ask(call, request, body);
+	if (slot >= 0) {
+		/* With the arena, so that the slot is given back even when memory runs out. */
+		arena_later(call->task->arena, give_slot, (void *)(intptr_t)slot);
+		result = ask(call, request, body);
+	}
+	if (result < 0)
+		metrics_add(METRIC_PROVIDER_ERRORS, metrics_place(LABEL_PROVIDER, call->setup->name),
+			metrics_place(LABEL_CODE, call->task->failure.code), 1);
+	return result;
 }
 
 const struct provider provider_openai = {"openai", complete};

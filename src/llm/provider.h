@@ -45,6 +45,12 @@ struct passage {
 	const char *text;
 	const char *cited; /* the text under the header that clients and models see */
 	double score;
+	int64_t document_id; /* 0: of no document */
+	/* Where passages are told by what they were asked for (core/attach.h). */
+	int item;           /* 0: found in the workspace; N: in the Nth item of the chat */
+	bool whole;         /* not found, but all of a text */
+	const char *origin; /* the name of its file */
+	const char *meta;   /* JSON: what readers of Open WebUI's API see of it */
 };
 
 struct llm_message {

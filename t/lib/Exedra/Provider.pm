@@ -6,20 +6,25 @@
 #   ... a workspace with chatModel `fin`, asked 'why?' ...
 #   is $provider->asked('why?'), 1, 'asked once';
 #
+# It makes embeddings too, at /v1/embeddings and as Ollama does at /api/embed: vectors of hashed words, so that texts with the same
+# words are near; models of that, too, are named after their faults.
+#
 # One process serves all connections, so hundreds of slow streams cost little.
 package Exedra::Provider;
 use strict;
 use warnings;
 
+use Digest::MD5 qw(md5);
 use Exporter qw(import);
 use IO::Socket::INET ();
 use JSON::PP ();
+use MIME::Base64 qw(encode_base64);
 use POSIX ();
 use Socket qw(SOL_SOCKET SO_LINGER IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time);
-use Exedra::Process qw(tmp_dir slurp adopt);
+use Exedra::Process qw(tmp_dir slurp spew adopt);
 
-our @EXPORT = qw(start_provider $TEXT $KEY $WORDS);
+our @EXPORT = qw(start_provider vector_of $TEXT $KEY $WORDS);
 
 # What a model says that behaves: two-, three- and four-byte characters, quotes, a line end.
 our $TEXT = "Gr\x{fc}\x{df}e, \x{4e16}\x{754c}! \x{1f600} \"said\" a \\ slash\nand the end.";
@@ -96,8 +101,9 @@ sub refusal {
 # ---- the models ----
 
 # Each is called with what stands behind the colon of its name, and the request; it returns steps: bytes to write, or
-# [pause => seconds], [each => sub that gives bytes or undef], ['fin'], ['reset'], ['hang'], ['keep'] (for another request).
+# [pause => seconds], [each => sub that gives bytes or undef], ['gate'], ['fin'], ['reset'], ['hang'], ['keep'] (for another request).
 my %model;
+my $gate;                       # a file that is there when it is open
 my %tries;                      # question => how often it has come
 
 my @three = (content('One '), content('two '), content('three'));
@@ -231,7 +237,8 @@ my @three = (content('One '), content('two '), content('three'));
     length => sub { events($role, spoken('cut'), frame(delta('', finish => 'length')), $usage, $done) },
     filter => sub { events($role, frame(delta('', finish => 'content_filter')), $usage, $done) },
     # As the question says: `say NAME n=20 pause=0.05` are the words NAME-0 NAME-1 ..., a frame each; reset=7, fin=7 or hang=7
-    # break off behind that many, with half=1 in the middle of the next; first=2 waits so long before the first.
+    # break off behind that many, with half=1 in the middle of the next; first=2 waits so long before the first; gate=7 waits behind
+    # that many until the test opens the gate.
     say => sub {
         my ($name, $rest) = $_[1]{question} =~ /^say (\S+)(.*)/ or return events(whole());
         my %with = (n => 20, pause => 0, first => 0, $rest =~ /(\w+)=([\d.]+)/g);
@@ -242,6 +249,7 @@ my @three = (content('One '), content('two '), content('three'));
                 push @steps, substr((chunked(content("$name-$i ")))[0], 0, 40), [pause => 0.005] if $with{half};
                 return (@steps, [$way]);
             }
+            push @steps, ['gate'] if defined $with{gate} && $with{gate} == $i;
             push @steps, chunked(content("$name-$i ")), [pause => $with{pause}];
         }
         return (@steps, chunked($finish, $usage, $done), "0\r\n\r\n", ['keep']);
@@ -257,21 +265,135 @@ sub packed {
     return (head('200 OK', 'Content-Type: text/event-stream', "Content-Encoding: $how", 'Content-Length: ' . length $packed) . $packed, ['keep']);
 }
 
+# ---- embeddings ----
+
+our $DIMENSION = 64;
+
+# The vector of a text: each of its words adds to a few places.
+sub vector_of {
+    my ($text, $dimension) = @_;
+    $dimension //= $DIMENSION;
+    my @at = (0) x $dimension;
+    utf8::encode($text) if utf8::is_utf8($text);
+    for my $word (lc($text) =~ /[a-z0-9\x80-\xff]+/g) {
+        $at[$_ % $dimension] += $_ & 0x80000000 ? 1 : -1 for unpack 'N4', md5($word);
+    }
+    $at[0] += 0.001;
+    return \@at;
+}
+
+sub as_numbers { return '[' . join(',', map { sprintf '%.6g', $_ } @{ $_[0] }) . ']' }
+sub as_base64 { return '"' . encode_base64(pack('f<*', @{ $_[0] }), '') . '"' }
+
+# The answer with these vectors, each as JSON, in the form of the API that was asked.
+sub embedding_reply {
+    my ($request, @vectors) = @_;
+    return reply('200 OK', 'application/json', $request->{ollama}
+        ? '{"model":"m","embeddings":[' . join(',', @vectors) . '],"total_duration":1,"prompt_eval_count":7}'
+        : '{"object":"list","data":[' . join(',', map { "{\"object\":\"embedding\",\"index\":$_,\"embedding\":$vectors[$_]}" } 0 .. $#vectors)
+            . '],"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}');
+}
+
+# A good answer; `each` changes the list of vectors before they are written, `as` is numbers or base64 whatever was asked.
+sub embedded {
+    my ($request, %with) = @_;
+    my $dimension = $with{dimension} || $request->{json}{dimensions} || $DIMENSION;
+    my @vectors = map { vector_of(ref $_ ? join(' ', @$_) : $_, $dimension) } @{ $request->{inputs} };
+    @vectors = $with{each}->(@vectors) if $with{each};
+    my $how = $with{as} // (($request->{json}{encoding_format} // '') eq 'base64' ? 'base64' : 'numbers');
+    return embedding_reply($request, map { ref $_ ? $how eq 'base64' ? as_base64($_) : as_numbers($_) : $_ } @vectors);
+}
+
+# As for chats: called with what stands behind the colon of its name, and the request, in which `inputs` are the texts and `call` is how
+# often this model has been called.
+my %embedder;
+my %calls;
+my $broken = sub { my ($value) = @_; return sub { embedded($_[1], as => 'numbers', each => sub { map { as_numbers($_) =~ s/-?\d[\d.e+-]*/$value/r } @_ }) } };
+
+%embedder = (
+    good => sub { embedded($_[1], dimension => $_[0]) },
+    # both forms, whatever was asked
+    numbers => sub { embedded($_[1], as => 'numbers') },
+    base64 => sub { embedded($_[1], as => 'base64') },
+    slashes => sub { embedded($_[1], as => 'base64', each => sub { map { as_base64($_) =~ s{/}{\\/}gr } @_ }) },
+    spaced => sub { my @steps = embedded($_[1]); $steps[0] =~ s/\r\n\r\n.*//s; my $n = 0;
+        my $body = join ' , ', map { " { \"embedding\" : " . as_numbers(vector_of($_)) =~ s/,/ ,\n\t/gr . ' , "index" : ' . $n++ . ' } ' } @{ $_[1]{inputs} };
+        reply('200 OK', 'application/json', " { \"usage\" : { \"total_tokens\":1,\"prompt_tokens\" : 7 } ,\n\"data\" : [ $body ] , \"x\" : [ { } , \"]}\" ] } ") },
+    reversed => sub { my @vectors = map { as_numbers(vector_of($_)) } @{ $_[1]{inputs} };
+        reply('200 OK', 'application/json', '{"data":[' . join(',', map { "{\"embedding\":$vectors[$_],\"index\":$_}" } reverse 0 .. $#vectors) . ']}') },
+    'no-index' => sub { my @vectors = map { as_numbers(vector_of($_)) } @{ $_[1]{inputs} };
+        reply('200 OK', 'application/json', '{"data":[' . join(',', map { "{\"embedding\":$_}" } @vectors) . ']}') },
+    # the wrong number of vectors
+    fewer => sub { embedded($_[1], each => sub { @_[1 .. $#_] }) },
+    more => sub { embedded($_[1], each => sub { (@_, $_[0]) }) },
+    none => sub { embedded($_[1], each => sub { () }) },
+    'index-twice' => sub { my $v = as_numbers(vector_of('x')); reply('200 OK', 'application/json', '{"data":[' . join(',', ("{\"embedding\":$v,\"index\":0}") x @{ $_[1]{inputs} }) . ']}') },
+    'index-odd' => sub { my $v = as_numbers(vector_of('x')); reply('200 OK', 'application/json', "{\"data\":[{\"embedding\":$v,\"index\":-1}]}") },
+    # the wrong dimension
+    mixed => sub { embedded($_[1], each => sub { (@_[0 .. $#_ - 1], [1, 2, 3]) }) },
+    changing => sub { embedded($_[1], dimension => $DIMENSION + $_[1]{call} - 1) },
+    'changes-later' => sub { embedded($_[1], dimension => $_[1]{call} > $_[0] ? 32 : $DIMENSION) },
+    deaf => sub { embedded($_[1], dimension => $DIMENSION) },      # to `dimensions`
+    empty => sub { embedded($_[1], each => sub { map { '[]' } @_ }) },
+    long => sub { embedded($_[1], dimension => 8193) },
+    # what is no vector
+    nan => $broken->('NaN'), 'nan-small' => $broken->('nan'), infinity => $broken->('-Infinity'), huge => $broken->('1e39'), over => $broken->('1e999'),
+    null => $broken->('null'), 'null-vector' => sub { embedded($_[1], each => sub { map { 'null' } @_ }) }, zeros => sub { embedded($_[1], each => sub { map { [(0) x @$_] } @_ }) },
+    'nan-base64' => sub { embedded($_[1], as => 'base64', each => sub { map { my @v = @$_; $v[3] = 9**9**9 - 9**9**9; \@v } @_ }) },
+    # what is no answer
+    words => $broken->('"x"'), nested => $broken->('[1]'), 'odd-base64' => sub { embedded($_[1], each => sub { map { '"AAA"' } @_ }) }, 'not-base64' => sub { embedded($_[1], each => sub { map { '"*?"' } @_ }) },
+    'half-float' => sub { embedded($_[1], each => sub { map { '"' . encode_base64('12345', '') . '"' } @_ }) },
+    object => sub { embedded($_[1], each => sub { map { '{}' } @_ }) }, 'no-data' => sub { reply('200 OK', 'application/json', '{"object":"list"}') },
+    'data-odd' => sub { reply('200 OK', 'application/json', '{"data":{"embedding":[1]}}') }, array => sub { reply('200 OK', 'application/json', '[[1,2]]') },
+    html => sub { reply('200 OK', 'text/html', "<html>$WORDS</html>") }, nothing => sub { reply('200 OK', 'application/json', '') },
+    'json-broken' => sub { reply('200 OK', 'application/json', '{"data":[{"embedding":[1,2') },
+    'error-200' => sub { reply('200 OK', 'application/json', '{"error":{"message":' . quoted("$WORDS $KEY") . '}}') },
+    endless => sub { (head('200 OK', 'Content-Type: application/json', 'Connection: close'), '{"data":[{"embedding":[1', [each => sub { ',1' x 32768 }]) },
+    # late, never, cut
+    late => sub { ([pause => $_[0]], embedded($_[1])) },
+    never => sub { ['hang'] },
+    'silent-mid' => sub { (head('200 OK', 'Content-Type: application/json', 'Content-Length: 100000'), '{"data":[', ['hang']) },
+    cut => sub { (head('200 OK', 'Content-Type: application/json', 'Content-Length: 100000'), '{"data":[', ['fin']) },
+    reset => sub { ['reset'] },
+    gate => sub { (['gate'], embedded($_[1])) },
+    # refusals
+    status => sub { refusal($_[0], $_[1]) },
+    later => $model{later},
+    flaky => sub { my ($status, $times) = split /,/, $_[0]; $tries{$_[1]{question}} > $times ? embedded($_[1]) : $status eq 'reset' ? ['reset'] : refusal($status, $_[1]) },
+    'fails-later' => sub { my ($status, $times) = split /,/, $_[0]; $_[1]{call} <= $times ? embedded($_[1]) : refusal($status, $_[1]) },
+    short => sub { my $most = $_[0]; (grep { length > $most } @{ $_[1]{inputs} }) ? refusal(400, $_[1]) : embedded($_[1]) },
+);
+
+# What to do for a request for embeddings: as the model's name says.
+sub embedding_script {
+    my ($request, $name, $rest) = @_;
+    my $input = $request->{json}{input} // [];
+    $request->{ollama} = $request->{target} =~ m{/api/embed$};
+    $request->{inputs} = ref $input ? ref $input->[0] || $input->[0] !~ /^\d+$/ ? $input : [$input] : [$input];
+    $request->{question} = 'embed ' . (ref $request->{inputs}[0] ? join ' ', @{ $request->{inputs}[0] } : $request->{inputs}[0] // '');
+    $request->{call} = ++$calls{$request->{json}{model} // ''};
+    $tries{$request->{question}}++;
+    return ($embedder{$name} // $embedder{good})->($rest, $request);
+}
+
 # ---- the server ----
 
-# Starts it on a loopback port.  `models` adds names of one's own.
-# Has { url (for llm.url), port, address }, and what it was asked: requests(), asked(), ends().
+# Starts it on a loopback port.  `models` and `embedders` add names of one's own.
+# Has { url (for llm.url), port, address }, a gate, and what it was asked: requests(), asked(), ends().
 sub start_provider {
     my (%with) = @_;
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 4096, Blocking => 0) or die "no port: $!\n";
     my $port = $listen->sockport;
     my $self = bless { url => "http://127.0.0.1:$port/v1", port => $port, address => "127.0.0.1:$port", file => tmp_dir() . '/provider' . ++$count },
         __PACKAGE__;
+    $self->{gate} = "$self->{file}.gate";
     my $parent = $$;
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
         %model = (%model, %{ $with{models} // {} });
+        %embedder = (%embedder, %{ $with{embedders} // {} });
+        $gate = $self->{gate};
         eval { serve($listen, $self->{file}, $parent) };
         print STDERR "# provider: $@" if $@;
         POSIX::_exit(0);
@@ -368,6 +490,7 @@ sub take {
 # What to do for a request: as the model's name says.
 sub script {
     my ($request) = @_;
+    return embedding_script($request, split /:/, $request->{json}{model} // '', 2) if $request->{target} =~ m{/embeddings$|/api/embed$};
     my $last = $request->{json} && ref $request->{json}{messages} eq 'ARRAY' ? $request->{json}{messages}[-1]{content} : '';
     ($last) = map { $_->{text} } grep { $_->{type} eq 'text' } @$last if ref $last;
     $request->{question} = $last // '';
@@ -397,6 +520,10 @@ sub advance {
         my ($what, $with) = @$step;
         if ($what eq 'pause') {
             $one->{due} = time + $with if $with;
+        } elsif ($what eq 'gate') {
+            next if -e $gate;
+            unshift @{ $one->{steps} }, $step;
+            $one->{due} = int(4 * time + 1) / 4;        # all at the same moment: each turn looks at all connections
         } elsif ($what eq 'each') {
             $one->{out} = $with->() // next;
             unshift @{ $one->{steps} }, $step;
@@ -416,6 +543,10 @@ sub advance {
         }
     }
 }
+
+# Opens the gate, or shuts it again.
+sub open_gate { spew($_[0]{gate}, '') }
+sub shut_gate { unlink $_[0]{gate} }
 
 # ---- what it was asked ----
 
