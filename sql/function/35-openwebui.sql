@@ -15,9 +15,17 @@ CREATE OR REPLACE FUNCTION exedra.json_file_meta(f exedra.file, collection text)
 $$ SELECT row_to_json(ROW(f.name, f.content_type, f.size, f.meta, collection)::exedra.file_meta_json)::text $$;
 COMMENT ON FUNCTION exedra.json_file_meta(exedra.file, text) IS 'meta of a file.';
 
+CREATE OR REPLACE FUNCTION exedra.file_hash(f exedra.file) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT '"' || encode(CASE f.n_documents WHEN 1 THEN (
+        SELECT v.sha256 FROM exedra.document d JOIN exedra.document_version v ON v.tenant_id = d.tenant_id AND v.id = d.version_id
+         WHERE d.tenant_id = f.tenant_id AND d.file_id = f.id LIMIT 1) ELSE f.sha256 END, 'hex') || '"'
+     WHERE f.state = 'done'
+$$;
+COMMENT ON FUNCTION exedra.file_hash(exedra.file) IS 'sha256 of the text that was read in a file, or of its bytes where it holds several; NULL before that.';
+
 CREATE OR REPLACE FUNCTION exedra.file_head(f exedra.file) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT '{"id":"' || f.uuid || '","user_id":' || exedra.json_owner(f.account_id) || ',"hash":'
-        || CASE f.state WHEN 'done' THEN coalesce('"' || encode(f.sha256, 'hex') || '"', 'null') ELSE 'null' END
+        || coalesce(exedra.file_hash(f), 'null')
         || ',"filename":' || to_json(f.name) || ',"path":' || to_json(f.uuid || '_' || f.name) || ',"data":{'
         || CASE f.state WHEN 'stored' THEN '' ELSE '"status":"' || exedra.file_status(f.state) || '"' END
         || CASE f.state WHEN 'failed' THEN ',"error":' || to_json(coalesce(f.reason, '')) ELSE '' END
@@ -31,7 +39,7 @@ $$;
 COMMENT ON FUNCTION exedra.file_tail(exedra.file) IS 'A file''s object from behind its text, without the closing brace.';
 
 CREATE OR REPLACE FUNCTION exedra.json_knowledge_file(f exedra.file, slug text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT '{"id":"' || f.uuid || '","hash":' || coalesce('"' || encode(f.sha256, 'hex') || '"', 'null')
+    SELECT '{"id":"' || f.uuid || '","hash":' || coalesce(exedra.file_hash(f), 'null')
         || ',"meta":' || exedra.json_file_meta(f, slug) || ',"created_at":' || exedra.epoch(f.created_at)
         || ',"updated_at":' || exedra.epoch(f.changed_at) || '}'
 $$;
@@ -46,10 +54,21 @@ COMMENT ON FUNCTION exedra.json_knowledge(exedra.workspace, text) IS 'A workspac
 
 CREATE OR REPLACE FUNCTION exedra.workspace_files(tenant bigint, workspace bigint) RETURNS TABLE (file_id bigint, pending boolean)
 LANGUAGE sql STABLE AS $$
-    SELECT d.file_id, false FROM exedra.workspace_document l
-      JOIN exedra.document d ON d.tenant_id = l.tenant_id AND d.id = l.document_id
-     WHERE l.tenant_id = tenant AND l.workspace_id = workspace
-    UNION
-    SELECT p.file_id, true FROM exedra.workspace_file p WHERE p.tenant_id = tenant AND p.workspace_id = workspace
+    SELECT m.id, bool_and(m.waits) FROM (
+        SELECT d.file_id AS id, false AS waits FROM exedra.workspace_document l
+          JOIN exedra.document d ON d.tenant_id = l.tenant_id AND d.id = l.document_id
+         WHERE l.tenant_id = tenant AND l.workspace_id = workspace
+        UNION ALL
+        SELECT p.file_id, true FROM exedra.workspace_file p WHERE p.tenant_id = tenant AND p.workspace_id = workspace) m
+     GROUP BY m.id
 $$;
 COMMENT ON FUNCTION exedra.workspace_files(bigint, bigint) IS 'The files of a workspace: those its documents were read in, and those it waits for.';
+
+SELECT exedra.define_type('origin_json', '"name" text, "source" text, "title" text, "file_id" uuid, "created_by" text, "hash" text');
+
+CREATE OR REPLACE FUNCTION exedra.json_origin(d exedra.document, f exedra.file) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT row_to_json(ROW(f.name, f.name, d.title, f.uuid, coalesce(f.account_id::text, ''), (
+        SELECT encode(v.sha256, 'hex') FROM exedra.document_version v WHERE v.tenant_id = d.tenant_id AND v.id = d.version_id
+        ))::exedra.origin_json)::text
+$$;
+COMMENT ON FUNCTION exedra.json_origin(exedra.document, exedra.file) IS 'Metadata of a passage.';

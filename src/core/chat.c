@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "core/attach.h"
 #include "core/outcome.h"
 #include "core/prompt.h"
 #include "core/retrieve.h"
@@ -109,7 +111,7 @@ static void read_opened(struct chat *chat, PGresult *rows)
 	chat->top_n = (int)db_int(rows, 0, "top_n");
 	chat->has_passages = db_true(rows, 0, "has_passages");
 	chat->mode = keep(chat, rows, "mode");
-	chat->model = keep(chat, rows, "chat_model");
+	chat->model = chat->model_asked != NULL ? chat->model_asked : keep(chat, rows, "chat_model");
 }
 
 /* From here on the ticket stands for the key. */
@@ -143,6 +145,26 @@ static int open_free(struct chat *chat, const char *ticket)
 	return 0;
 }
 
+/* A visitor's question: which workspace is asked and how, the embed says. */
+static int open_visit(struct chat *chat, const char *ticket)
+{
+	struct task *task = chat->task;
+	PGresult *rows = db_rows_in(chat->scratch, task, &sql_embed_open,
+		ARGS(task->identity.embed, chat->message, chat->session, chat->visitor, ticket, worker_id()));
+
+	if (rows == NULL) {
+		if (task->failure.status == 503)
+			settle_ticket(ticket);
+		return -1;
+	}
+	if (PQntuples(rows) == 0)
+		return fail(task, 404, "embed_unknown", "There is no such chat.");
+	read_opened(chat, rows);
+	take_ticket(chat, rows, ticket);
+	chat->opened = rows;
+	return 0;
+}
+
 /* Step 1. */
 static int open_chat(struct chat *chat)
 {
@@ -150,6 +172,8 @@ static int open_chat(struct chat *chat)
 	const char *ticket = secret_new_uuid(task->arena);
 	PGresult *rows;
 
+	if (chat->visitor != NULL)
+		return open_visit(chat, ticket);
 	if (chat->slug == NULL)
 		return open_free(chat, ticket);
 	rows = db_rows_in(chat->scratch, task, &sql_chat_open,
@@ -210,6 +234,10 @@ static int find_passages(struct chat *chat)
 		if (fill_up(chat) < 0)
 			return -1;
 	}
+	if (attach_find(chat) < 0)
+		return -1;
+	if (chat->numbered && attach_describe(chat->task, &chat->passages, chat->n_passages) < 0)
+		return -1;
 	if (is_query(chat) && chat->n_passages == 0) {
 		chat->end = CHAT_REFUSED;
 		chat->refused_early = !chat->has_passages;
@@ -333,6 +361,12 @@ static int complete(struct chat *chat)
 	return 0;
 }
 
+static void leave_open(void *unused)
+{
+	(void)unused;
+	metrics_add(METRIC_CHATS_OPEN, 0, 0, -1);
+}
+
 int chat_run(struct chat *chat)
 {
 	chat->scratch = arena_within(chat->task->arena);
@@ -341,6 +375,8 @@ int chat_run(struct chat *chat)
 	chat->metrics = "{}";
 	if (open_chat(chat) < 0)
 		return -1;
+	arena_later(chat->task->arena, leave_open, NULL);
+	metrics_add(METRIC_CHATS_OPEN, 0, 0, 1);
 	if ((chat->opened != NULL && choose_provider(chat, chat->opened) < 0) || find_passages(chat) < 0 ||
 		(chat->end == CHAT_OPEN && complete(chat) < 0)) {
 		outcome_store_failure(chat);

@@ -31,6 +31,15 @@ enum chat_end {
 	CHAT_FAILED,  /* the reason is in the task; what came is stored as stopped, nothing as failed */
 };
 
+/* Something to answer a question from, beside the documents of its workspace: documents, or a text. */
+struct chat_item {
+	const char *told;               /* JSON: how the client called it; NULL: nothing of it is told */
+	const char *name;               /* for the model; NULL: what each file is called */
+	const char *text;               /* the text; NULL: documents */
+	const char *workspaces, *files; /* their ids, which the caller may see, as arrays of SQL */
+	bool whole;                     /* all that they say, where it fits; else what answers the question */
+};
+
 struct chat {
 	/* The question. */
 	struct task *task;
@@ -43,10 +52,15 @@ struct chat {
 	const char *act_as;        /* an account's id as text, or NULL */
 	const char *attachments;   /* JSON array, as it came */
 	const char *const *images; /* URLs out of it, NULL at the end; NULL = none */
+	const char *visitor;       /* JSON: asked in the embed of the identity, slug is not used; NULL: it is not */
+	const char *model_asked;   /* replaces the workspace's model; NULL: does not */
 	const char *origin;        /* which door it came through: api, openai ... */
 	/* A conversation that the caller brought along, its last message the question; NULL: the stored history. */
 	const struct llm_message *given;
 	int n_given;
+	const struct chat_item *items; /* what it brings along to be answered from */
+	int n_items;
+	bool numbered;             /* the model is shown passages by number, before the question, not in its prompt */
 	const char *system;        /* replaces the workspace's prompt; NULL: does not */
 	const double *temperature; /* replaces the workspace's; NULL: does not */
 	const char *parameters;    /* for the model, as llm_call has them */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/log.h"
+#include "core/embed.h"
 #include "core/read.h"
 #include "core/worker_id.h"
 #include "store/db.h"
@@ -23,6 +24,8 @@ enum {
 
 static const struct job_kind kinds[] = {
 	{"read_file", read_job, read_job_failed},
+	{"embed_version", embed_job, embed_job_failed},
+	{"embed_check", embed_check, embed_check_failed},
 };
 
 static struct {
@@ -34,14 +37,19 @@ static struct {
 	struct task *task; /* of the job under way */
 } worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .stirred = PTHREAD_COND_INITIALIZER};
 
-int job_enqueue(struct task *task, const char *kind, const char *subject)
+void job_stir(void)
 {
-	if (db_rows(task, &sql_job_enqueue, ARGS(kind, subject)) == NULL)
-		return -1;
 	pthread_mutex_lock(&worker.lock);
 	worker.asked = true;
 	pthread_cond_signal(&worker.stirred);
 	pthread_mutex_unlock(&worker.lock);
+}
+
+int job_enqueue(struct task *task, const char *kind, const char *subject)
+{
+	if (db_rows(task, &sql_job_enqueue, ARGS(kind, subject)) == NULL)
+		return -1;
+	job_stir();
 	return 0;
 }
 
@@ -88,7 +96,7 @@ static void end_job(
 		struct task telling = *task;
 
 		fail_clear(&telling);
-		kind->fail(&telling, config, db_text(job, 0, "subject_id"), reason);
+		kind->give_up(&telling, config, db_text(job, 0, "subject_id"), reason);
 	}
 	db_rows(&last, &sql_job_end,
 		ARGS(db_text(job, 0, "job_id"), db_text(job, 0, "ticket"), reason,
@@ -162,11 +170,15 @@ static bool wait_for_work(void)
 
 static void *thread_main(void *unused)
 {
+	bool noted = false;
+
 	(void)unused;
-	while (wait_for_work())
+	do {
+		noted = noted || embed_note(worker.config) == 0;
 		while (job_work(worker.config, 1, 1) > 0)
 			if (worker.stopping)
 				break;
+	} while (wait_for_work());
 	return NULL;
 }
 

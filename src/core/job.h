@@ -12,11 +12,13 @@ struct job_kind {
 	const char *name;
 	int (*run)(struct task *, const struct config *, const char *subject);
 	/* It has failed for good. */
-	void (*fail)(struct task *, const struct config *, const char *subject, const char *reason);
+	void (*give_up)(struct task *, const struct config *, const char *subject, const char *reason);
 };
 
 /* Have something done soon, in the task's tenant; a thread of this process looks for it at once. */
 int job_enqueue(struct task *, const char *kind, const char *subject);
+/* A job was enqueued in some other way: have a thread of this process look at once. */
+void job_stir(void);
 /* Do what is due: at most `most` jobs, none begun after so many seconds.  How many were done. */
 int job_work(const struct config *, int most, int seconds);
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "core/prompt.h"
 #include "core/settle.h"
 #include "store/db.h"
@@ -63,9 +64,22 @@ static void list_sources(struct chat *chat)
 
 	str_putc(out, '[');
 	for (i = 0; i < chat->n_cited; i++)
-		str_printf(out, "%s%s", i == 0 ? "" : ",", chat->passages[i].source);
+		if (chat->passages[i].source != NULL) /* a text that came with the question is in no document */
+			str_printf(out, "%s%s", out->len == 1 ? "" : ",", chat->passages[i].source);
 	str_putc(out, ']');
 	chat->sources = out->at;
+}
+
+/* Once it is certain what becomes of it. */
+static void count(const struct chat *chat, const char *state, bool charged)
+{
+	int provider = metrics_place(LABEL_PROVIDER, chat->setup.name);
+
+	metrics_add(METRIC_CHATS, metrics_place(LABEL_OUTCOME, state), 0, 1);
+	if (!charged)
+		return;
+	metrics_add(METRIC_TOKENS, provider, METRICS_IN, chat->call.usage.prompt_tokens);
+	metrics_add(METRIC_TOKENS, provider, METRICS_OUT, chat->call.usage.completion_tokens);
 }
 
 /* The client is told that the chat has failed; what came is stored as soon as the database is there again. */
@@ -98,10 +112,13 @@ static int store(struct chat *chat, const char *state, bool include, bool charge
 	while (db_rows(task, &sql_chat_close, args, 14) == NULL) {
 		if (tried && strcmp(task->failure.code, "chat_gone") == 0)
 			break; /* the commit whose outcome we lost did happen: the chat is closed */
-		if (task->failure.status != 503)
+		if (task->failure.status != 503) {
+			count(chat, "lost", false);
 			return -1;
+		}
 		if (clock_ms() > deadline_ms) {
 			give_up(args, include);
+			count(chat, args[3], charge);
 			return -1;
 		}
 		tried = true;
@@ -109,6 +126,7 @@ static int store(struct chat *chat, const char *state, bool include, bool charge
 		nanosleep(&pause, NULL);
 	}
 	fail_clear(task);
+	count(chat, state, charge);
 	chat->stored = true;
 	return 0;
 }

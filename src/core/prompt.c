@@ -7,6 +7,8 @@
 
 #include <json-c/json.h>
 
+#include "core/context.h"
+
 /* The share of the window that is kept for the answer, at most ANSWER_TOKENS. */
 enum { ANSWER_SHARE = 4, ANSWER_TOKENS = 4096 };
 
@@ -224,7 +226,7 @@ int prompt_assemble(struct chat *chat)
 					  : chat->prompt == NULL ? ""
 								 : chat->prompt);
 	struct json_object *history = chat->given != NULL ? NULL : read_history(chat);
-	size_t most = 2 + (chat->given != NULL ? (size_t)chat->n_given : 2 * json_object_array_length(history));
+	size_t most = 3 + (chat->given != NULL ? (size_t)chat->n_given : 2 * json_object_array_length(history));
 	struct llm_message *messages = arena_get(arena, most * sizeof(*messages)),
 			   *question = arena_get(arena, most * sizeof(*question));
 
@@ -241,7 +243,10 @@ int prompt_assemble(struct chat *chat)
 		n += add_given(chat, question_at(chat), messages + 1, &room);
 	else
 		n += add_history(chat, history, messages + 1, &room);
-	add_passages(chat, system, &room);
+	if (chat->numbered)
+		n_question = context_put(chat, question, n_question, &room);
+	else
+		add_passages(chat, system, &room);
 	if (system->len > 0)
 		messages[0] = (struct llm_message){.role = "system", .content = system->at};
 	memcpy(messages + n, question, (size_t)n_question * sizeof(*question));

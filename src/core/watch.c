@@ -110,7 +110,10 @@ static struct roll call_roll(struct task *task)
 		roll.chats[roll.n++] = entry->chat->id;
 		put_item(roll.tenants, db_int_arg(task->arena, who->tenant_id));
 		put_item(roll.ids, who->chat_id);
-		put_hash(roll.hashes, who->key_hash);
+		if (who->embed != NULL)
+			put_item(roll.hashes, "\"\""); /* a visitor has no key */
+		else
+			put_hash(roll.hashes, who->key_hash);
 	}
 	pthread_mutex_unlock(&watched.lock);
 	str_putc(roll.tenants, '}');

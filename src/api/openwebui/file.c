@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "api/openwebui/file.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -9,7 +8,7 @@
 #include "base/clock.h"
 #include "base/field.h"
 #include "base/log.h"
-#include "core/job.h"
+#include "core/embed.h"
 #include "core/read.h"
 #include "store/db.h"
 #include "store/secret.h"
@@ -23,7 +22,14 @@ static int not_found(struct request *req)
 	return fail(&req->task, 404, "file_unknown", OPENWEBUI_NOT_FOUND);
 }
 
-static bool is_uuid(const char *text)
+int openwebui_unread(struct request *req)
+{
+	return fail(&req->task, 400, "file_unread",
+		"Extracted content is not available for this file. Please ensure that the file is processed before "
+		"proceeding.");
+}
+
+bool openwebui_is_uuid(const char *text)
 {
 	size_t i;
 
@@ -36,7 +42,8 @@ static bool is_uuid(const char *text)
 
 PGresult *openwebui_find_file(struct request *req, const char *uuid)
 {
-	PGresult *rows = uuid == NULL || !is_uuid(uuid) ? NULL : db_rows(&req->task, &sql_file_show, ARGS(uuid));
+	PGresult *rows =
+		uuid == NULL || !openwebui_is_uuid(uuid) ? NULL : db_rows(&req->task, &sql_file_show, ARGS(uuid));
 
 	if (rows != NULL && PQntuples(rows) == 1)
 		return rows;
@@ -64,8 +71,7 @@ void openwebui_put(struct request *req, const char *text)
 		wire_write(req->wire, text, strlen(text));
 }
 
-/* The texts that were read in a file, joined by a space, as the inside of a JSON string. */
-static void put_text(struct request *req, const char *id)
+void openwebui_put_text(struct request *req, const char *id)
 {
 	struct arena *small = arena_within(req->task.arena);
 	int64_t no;
@@ -90,7 +96,7 @@ void openwebui_put_file(struct request *req, PGresult *rows, int row, bool with_
 	openwebui_put(req, db_text(rows, row, "head"));
 	if (with_text && db_true(rows, row, "readable")) {
 		openwebui_put(req, ",\"content\":\"");
-		put_text(req, db_text(rows, row, "id"));
+		openwebui_put_text(req, db_text(rows, row, "id"));
 		openwebui_put(req, "\"");
 	}
 	openwebui_put(req, db_text(rows, row, "tail"));
@@ -105,10 +111,11 @@ static void begin(struct request *req)
 
 static int reply_files(struct request *req, PGresult *rows)
 {
-	const char *content = request_query(req, "content");
-	bool with_text = content == NULL || strcmp(content, "false") != 0;
+	bool with_text = true;
 	int i;
 
+	if (openwebui_flag(req, "content", &with_text) < 0)
+		return -1;
 	begin(req);
 	for (i = 0; i < PQntuples(rows); i++) {
 		openwebui_put(req, i == 0 ? "[" : ",");
@@ -119,41 +126,6 @@ static int reply_files(struct request *req, PGresult *rows)
 }
 
 /* ---- lists ---- */
-
-const char *openwebui_pattern(struct arena *arena, const char *wildcard, bool inside)
-{
-	struct str *pattern;
-
-	if (wildcard == NULL)
-		return NULL;
-	pattern = str_new(arena);
-	str_puts(pattern, inside ? "%" : "");
-	for (; *wildcard != '\0'; wildcard++) {
-		if (strchr("%_\\", *wildcard) != NULL)
-			str_putc(pattern, '\\');
-		str_putc(pattern, *wildcard == '*' ? '%' : *wildcard == '?' ? '_' : *wildcard);
-	}
-	str_puts(pattern, inside ? "%" : "");
-	return pattern->at;
-}
-
-static int64_t number(struct request *req, const char *name, int64_t preset, int64_t most)
-{
-	const char *text = request_query(req, name);
-	int64_t n;
-
-	if (text == NULL || *text == '\0' || text[strspn(text, "0123456789")] != '\0' || strlen(text) > 9)
-		return preset;
-	n = strtoll(text, NULL, 10);
-	return n > most ? most : n;
-}
-
-int64_t openwebui_page(struct request *req)
-{
-	int64_t page = number(req, "page", 1, LIST_MOST);
-
-	return page < 1 ? 0 : (page - 1) * OPENWEBUI_PAGE;
-}
 
 static PGresult *list(struct request *req, const char *pattern, int64_t limit, int64_t skip)
 {
@@ -177,7 +149,8 @@ int openwebui_file_search(struct request *req)
 	if (name == NULL)
 		return fail_field(&req->task, 422, "field_missing", "query.filename", "Field required");
 	rows = list(req, openwebui_pattern(req->task.arena, name, false),
-		number(req, "limit", SEARCH_PRESET, SEARCH_MOST), number(req, "skip", 0, LIST_MOST));
+		openwebui_number(req, "limit", SEARCH_PRESET, SEARCH_MOST),
+		openwebui_number(req, "skip", 0, LIST_MOST));
 	if (rows == NULL)
 		return -1;
 	if (PQntuples(rows) == 0)
@@ -259,12 +232,12 @@ static int stream_status(struct request *req, PGresult *rows)
 
 int openwebui_file_status(struct request *req)
 {
-	const char *stream = request_query(req, "stream");
 	PGresult *rows = find(req, false);
+	bool stream = false;
 
-	if (rows == NULL)
+	if (rows == NULL || openwebui_flag(req, "stream", &stream) < 0)
 		return -1;
-	if (stream != NULL && strcasecmp(stream, "true") == 0)
+	if (stream)
 		return stream_status(req, rows);
 	return reply_json_text(req, 200, status_object(req, rows));
 }
@@ -276,7 +249,7 @@ static int reply_text_of(struct request *req, PGresult *rows)
 	begin(req);
 	openwebui_put(req, "{\"content\":\"");
 	if (db_true(rows, 0, "readable"))
-		put_text(req, db_text(rows, 0, "id"));
+		openwebui_put_text(req, db_text(rows, 0, "id"));
 	openwebui_put(req, "\"}");
 	return 0;
 }
@@ -288,23 +261,25 @@ int openwebui_file_text(struct request *req)
 	return rows == NULL ? -1 : reply_text_of(req, rows);
 }
 
-/* The first document of the file gets the text; what else was read in it stays. */
-static int replace_text(struct request *req, const char *file_id, const char *text)
+int openwebui_replace_text(struct request *req, PGresult *file, const char *text)
 {
-	PGresult *documents = db_rows(&req->task, &sql_file_documents, ARGS(file_id));
-	struct document d = {.title = "", .text = text, .text_len = strlen(text)};
+	struct document d = {.text = text, .text_len = strlen(text)};
+	PGresult *documents;
 
+	if (!db_true(file, 0, "writable"))
+		return not_found(req);
+	documents = db_rows(&req->task, &sql_file_documents, ARGS(db_text(file, 0, "id")));
 	if (documents == NULL)
 		return -1;
 	if (PQntuples(documents) == 0)
-		return fail(&req->task, 400, "file_unread",
-			"Extracted content is not available for this file. Please ensure that the file is processed "
-			"before "
-			"proceeding.");
+		return openwebui_unread(req);
 	d.id = db_int(documents, 0, "id");
-	d.word_count = ingest_count_words(d.text, d.text_len);
-	d.token_estimate = ingest_estimate_tokens(d.text, d.text_len);
-	return ingest_replace(&req->task, req->config, &d);
+	d.title = db_text(documents, 0, "title");
+	ingest_measure(&d);
+	if (ingest_replace(&req->task, req->config, &d) < 0)
+		return -1;
+	/* Its workspaces' vectors were made before; those for who asks about the file alone follow. */
+	return embed_titled(&req->task, req->config, 0, d.version, d.title);
 }
 
 int openwebui_file_text_update(struct request *req)
@@ -316,8 +291,8 @@ int openwebui_file_text_update(struct request *req)
 		return -1;
 	if (text == NULL)
 		return fail_field(&req->task, 422, "field_missing", "content", "Field required");
-	rows = find(req, true);
-	if (rows == NULL || replace_text(req, db_text(rows, 0, "id"), text) < 0)
+	rows = find(req, false);
+	if (rows == NULL || openwebui_replace_text(req, rows, text) < 0)
 		return -1;
 	return reply_text_of(req, rows);
 }
@@ -357,39 +332,57 @@ static void put_bytes(struct request *req, PGresult *file)
 	}
 }
 
-/* What a browser would run must not be shown as ours: everything but PDF and plain text is an attachment. */
-static int reply_bytes(struct request *req, bool attach)
-{
-	struct arena *arena = req->task.arena;
-	PGresult *rows = find(req, false);
-	const char *type, *disposition, *head;
+/* What a browser would run must not run as ours. */
+#define HARMLESS "Content-Security-Policy: sandbox; default-src 'none'\r\n"
 
-	if (rows == NULL)
-		return -1;
-	type = db_text(rows, 0, "content_type");
-	if (type == NULL || strpbrk(type, "\r\n") != NULL)
-		type = "application/octet-stream";
-	disposition = attach                                      ? "attachment"
-		      : strncmp(type, "application/pdf", 15) == 0 ? "inline"
-		      : strncmp(type, "text/plain", 10) == 0      ? NULL
-								  : "attachment";
-	head = "Content-Security-Policy: sandbox; default-src 'none'\r\n";
+/* Of two that say what it is: ours, unless the client's word can stand in a header. */
+static const char *type_of(PGresult *file)
+{
+	const char *type = db_text(file, 0, "content_type");
+
+	return type == NULL || strpbrk(type, "\r\n") != NULL ? "application/octet-stream" : type;
+}
+
+static int reply_bytes(struct request *req, PGresult *file, const char *disposition)
+{
+	const char *head = HARMLESS;
+
 	if (disposition != NULL)
-		head = arena_printf(arena, "%sContent-Disposition: %s; filename*=UTF-8''%s\r\n", head, disposition,
-			percent(arena, db_text(rows, 0, "name")));
-	reply_head(req, 200, type, db_true(rows, 0, "has_bytes") ? db_int(rows, 0, "size") : -1, head);
-	put_bytes(req, rows);
+		head = arena_printf(req->task.arena, HARMLESS "Content-Disposition: %s; filename*=UTF-8''%s\r\n",
+			disposition, percent(req->task.arena, db_text(file, 0, "name")));
+	reply_head(req, 200, type_of(file), db_true(file, 0, "has_bytes") ? db_int(file, 0, "size") : -1, head);
+	put_bytes(req, file);
 	return 0;
 }
 
+/* Everything but PDF and plain text is an attachment. */
 int openwebui_file_content(struct request *req)
 {
-	const char *attachment = request_query(req, "attachment");
+	PGresult *file = find(req, false);
+	bool attach = false;
+	const char *type;
 
-	return reply_bytes(req, attachment != NULL && strcasecmp(attachment, "true") == 0);
+	if (file == NULL || openwebui_flag(req, "attachment", &attach) < 0)
+		return -1;
+	type = type_of(file);
+	if (!attach && strncmp(type, "text/plain", 10) == 0)
+		return reply_bytes(req, file, NULL);
+	return reply_bytes(req, file, !attach && strncmp(type, "application/pdf", 15) == 0 ? "inline" : "attachment");
 }
 
 int openwebui_file_download(struct request *req)
 {
-	return reply_bytes(req, true);
+	PGresult *file = find(req, false);
+
+	return file == NULL ? -1 : reply_bytes(req, file, "attachment");
+}
+
+/* To be shown by a browser: of files that an administrator handed in only. */
+int openwebui_file_html(struct request *req)
+{
+	PGresult *file = find(req, false);
+
+	if (file == NULL)
+		return -1;
+	return db_true(file, 0, "by_admin") ? reply_bytes(req, file, NULL) : not_found(req);
 }

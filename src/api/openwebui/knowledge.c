@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC
  * Collections of files: workspaces, seen from the side of what they hold. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -102,6 +101,31 @@ int openwebui_knowledge_show(struct request *req)
 	return rows == NULL ? -1 : reply_json_text(req, 200, db_text(rows, 0, "knowledge"));
 }
 
+/* Who sees a collection is said by accounts' roles and by exedractl(1): the grants are taken, and change nothing. */
+int openwebui_knowledge_access(struct request *req)
+{
+	struct json_object *grants = NULL;
+
+	if (field_array(&req->task, req->json, "access_grants", &grants) < 0)
+		return -1;
+	if (grants == NULL)
+		return fail_field(&req->task, 422, "field_missing", "access_grants", "Field required");
+	return reply_knowledge(req, request_param(req, "id"), true);
+}
+
+/* Vectors that are wanted and not there are made; words need nothing. */
+int openwebui_knowledge_reindex(struct request *req)
+{
+	return job_enqueue(&req->task, "embed_check", "0") < 0 ? -1 : reply_json_text(req, 200, "true");
+}
+
+int openwebui_knowledge_export(struct request *req)
+{
+	if (find(req) == NULL)
+		return -1;
+	return fail(&req->task, 501, "export_unsupported", "Collections cannot be fetched as an archive here.");
+}
+
 /* ---- its files ---- */
 
 static int reply_files(struct request *req, const char *slug)
@@ -121,7 +145,10 @@ static int reply_files(struct request *req, const char *slug)
 	openwebui_put(req, "{\"items\":[");
 	for (i = 0; i < PQntuples(rows); i++) {
 		openwebui_put(req, i == 0 ? "" : ",");
-		openwebui_put_file(req, rows, i, false, ",\"user\":null");
+		openwebui_put_file(req, rows, i, false,
+			slug != NULL ? ",\"user\":null"
+				     : arena_printf(arena, ",\"user\":null,\"collection\":%s",
+					       db_text(rows, i, "collection")));
 	}
 	openwebui_put(req, arena_printf(arena, "],\"total\":%s}", i == 0 ? "0" : db_text(rows, 0, "total")));
 	return 0;
@@ -157,12 +184,8 @@ static int add_later(struct request *req, const char *workspace, PGresult *file)
 
 	if (db_rows(&req->task, &sql_knowledge_wait, ARGS(workspace, id)) == NULL)
 		return -1;
-	if (strcmp(db_text(file, 0, "state"), "stored") == 0) {
-		const struct file stored = {.id = id};
-
-		return file_settle(&req->task, &stored, "pending", NULL) < 0 ? -1
-									     : job_enqueue(&req->task, "read_file", id);
-	}
+	if (strcmp(db_text(file, 0, "state"), "stored") == 0)
+		return read_later(&req->task, id);
 	/* It may have been read while we were writing that down. */
 	now = db_rows(&req->task, &sql_file_find, ARGS(id));
 	if (now == NULL || PQntuples(now) == 0 || strcmp(db_text(now, 0, "state"), "done") != 0)
@@ -170,21 +193,26 @@ static int add_later(struct request *req, const char *workspace, PGresult *file)
 	return read_place(&req->task, req->config, workspace, id);
 }
 
-static int add(struct request *req, const char *workspace, const char *uuid)
+/* Here what is not found is a 400. */
+static PGresult *find_file(struct request *req, const char *uuid)
 {
 	PGresult *file = openwebui_find_file(req, uuid);
+
+	if (file == NULL && req->task.failure.status == 404)
+		req->task.failure.status = 400;
+	return file;
+}
+
+int openwebui_knowledge_put(struct request *req, const char *workspace, const char *uuid)
+{
+	PGresult *file = find_file(req, uuid);
 	const char *state;
 
-	if (file == NULL) {
-		req->task.failure.status = req->task.failure.status == 404 ? 400 : req->task.failure.status;
+	if (file == NULL)
 		return -1;
-	}
 	state = db_text(file, 0, "state");
 	if (strcmp(state, "failed") == 0)
-		return fail(&req->task, 400, "file_unread",
-			"Extracted content is not available for this file. Please ensure that the file is processed "
-			"before "
-			"proceeding.");
+		return openwebui_unread(req);
 	if (strcmp(state, "done") != 0)
 		return add_later(req, workspace, file);
 	if (duplicate(req, workspace, db_text(file, 0, "id")) < 0)
@@ -204,12 +232,19 @@ int openwebui_knowledge_add(struct request *req)
 {
 	const char *uuid, *workspace;
 
-	if (read_file_id(req, &uuid) < 0 || (workspace = find(req)) == NULL || add(req, workspace, uuid) < 0)
+	if (read_file_id(req, &uuid) < 0 || (workspace = find(req)) == NULL ||
+		openwebui_knowledge_put(req, workspace, uuid) < 0)
 		return -1;
 	return reply_knowledge(req, request_param(req, "id"), true);
 }
 
-/* The body is an array: its members are read from {"": [...]}, see routes.c. */
+/* The documents of a file are the same everywhere: what is read anew in it is there at once.  What is left to do is to
+ * see that it is in. */
+int openwebui_knowledge_file_update(struct request *req)
+{
+	return openwebui_knowledge_add(req);
+}
+
 int openwebui_knowledge_add_batch(struct request *req)
 {
 	struct json_object *members = req->list;
@@ -228,7 +263,7 @@ int openwebui_knowledge_add_batch(struct request *req)
 		if (field_text(&req->task, member, "file_id", &uuid) < 0)
 			return -1;
 		/* Those that cannot be added are left out, as the original does. */
-		if (uuid != NULL && add(req, workspace, uuid) < 0) {
+		if (uuid != NULL && openwebui_knowledge_put(req, workspace, uuid) < 0) {
 			if (req->task.failure.status >= 500)
 				return -1;
 			fail_clear(&req->task);
@@ -239,19 +274,16 @@ int openwebui_knowledge_add_batch(struct request *req)
 
 int openwebui_knowledge_remove(struct request *req)
 {
-	const char *uuid, *workspace, *keep = request_query(req, "delete_file");
+	const char *uuid, *workspace;
+	bool delete = true;
 	PGresult *file;
 
-	if (read_file_id(req, &uuid) < 0 || (workspace = find(req)) == NULL)
+	if (read_file_id(req, &uuid) < 0 || openwebui_flag(req, "delete_file", &delete) < 0 ||
+		(workspace = find(req)) == NULL || (file = find_file(req, uuid)) == NULL)
 		return -1;
-	file = openwebui_find_file(req, uuid);
-	if (file == NULL) {
-		req->task.failure.status = req->task.failure.status == 404 ? 400 : req->task.failure.status;
-		return -1;
-	}
 	if (db_rows(&req->task, &sql_knowledge_remove, ARGS(workspace, db_text(file, 0, "id"))) == NULL)
 		return -1;
-	if ((keep == NULL || strcasecmp(keep, "false") != 0) && db_true(file, 0, "writable") &&
+	if (delete &&db_true(file, 0, "writable") &&
 		db_rows(&req->task, &sql_file_delete, ARGS(db_text(file, 0, "id"))) == NULL)
 		return -1;
 	return reply_knowledge(req, request_param(req, "id"), true);

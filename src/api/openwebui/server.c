@@ -26,15 +26,3 @@ int openwebui_config(struct request *req)
 		"\"enable_easter_eggs\":false},\"file\":{\"max_size\":%d,\"max_count\":null}}",
 		LIMIT_UPLOAD_MIB);
 }
-
-int openwebui_retrieval(struct request *req)
-{
-	const struct config *config = req->config;
-
-	return reply_json_printf(req, 200,
-		"{\"status\":true,\"CHUNK_SIZE\":%d,\"CHUNK_OVERLAP\":%d,\"RAG_TEMPLATE\":\"\",\"RAG_EMBEDDING_"
-		"ENGINE\":\"\","
-		"\"RAG_EMBEDDING_MODEL\":\"\",\"RAG_RERANKING_MODEL\":\"\",\"RAG_EMBEDDING_BATCH_SIZE\":1,"
-		"\"ENABLE_ASYNC_EMBEDDING\":true,\"RAG_EMBEDDING_CONCURRENT_REQUESTS\":0}",
-		config->chunk_chars, config->chunk_overlap);
-}
