@@ -68,14 +68,28 @@ BEGIN
           FROM unnest(hashes) WITH ORDINALITY u (hash, place)
           LEFT JOIN exedra.credential c ON c.hash = decode(u.hash, 'hex')
           LEFT JOIN exedra.tenant t ON t.id = c.tenant_id
-         WHERE c.hash IS NULL OR c.suspended_at IS NOT NULL OR c.account_suspended_at IS NOT NULL OR t.suspended_at IS NOT NULL
-            OR c.expires_at <= now();
+         WHERE u.hash <> '' AND (c.hash IS NULL OR c.suspended_at IS NOT NULL OR c.account_suspended_at IS NOT NULL OR t.suspended_at IS NOT NULL
+            OR c.expires_at <= now());
+    -- A visitor of an embed has no key: tenant and embed tell.
+    IF '' = ANY (hashes) THEN
+        RETURN QUERY
+            SELECT u.place::int FROM unnest(tenants, hashes) WITH ORDINALITY u (tenant_id, hash, place)
+              LEFT JOIN exedra.tenant t ON t.id = u.tenant_id
+             WHERE u.hash = '' AND (t.id IS NULL OR t.suspended_at IS NOT NULL);
+    END IF;
     FOR one IN SELECT DISTINCT u FROM unnest(tenants) u LOOP
         PERFORM set_config('exedra.tenant_id', one::text, true), set_config('exedra.role', '30', true);
         RETURN QUERY
             SELECT u.place::int FROM unnest(tenants, chats) WITH ORDINALITY u (tenant_id, chat_id, place)
              WHERE u.tenant_id = one
                AND NOT EXISTS (SELECT FROM exedra.open_chat o WHERE o.tenant_id = one AND o.chat_id = u.chat_id);
+        IF '' = ANY (hashes) THEN
+            RETURN QUERY
+                SELECT u.place::int FROM unnest(tenants, chats, hashes) WITH ORDINALITY u (tenant_id, chat_id, hash, place)
+                  JOIN exedra.chat c ON c.tenant_id = one AND c.id = u.chat_id
+                  JOIN exedra.embed e ON e.tenant_id = one AND e.id = c.embed_id
+                 WHERE u.tenant_id = one AND u.hash = '' AND NOT e.enabled;
+        END IF;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION exedra.stopped(bigint[], bigint[], text[]) IS 'Which of some open chats are to end, because their key, account, tenant or row is gone or shut; asked once a second by processes with open streams.';

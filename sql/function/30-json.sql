@@ -65,8 +65,7 @@ COMMENT ON FUNCTION exedra.json_workspace_document(exedra.workspace_document, ex
 
 SELECT exedra.define_type('source_json', '
     "id" uuid, "url" text, "title" text, "docAuthor" text, "description" text, "docSource" text,
-    "chunkSource" text, "published" text, "wordCount" bigint, "token_count_estimate" bigint, "text" text,
-    "score" double precision');
+    "chunkSource" text, "published" text, "wordCount" bigint, "token_count_estimate" bigint, "text" text');
 CREATE OR REPLACE FUNCTION exedra.chunk_text(d exedra.document, text text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT '<document_metadata>' || E'\nsourceDocument: ' || d.title || E'\npublished: ' || d.published || E'\n'
         || CASE WHEN d.chunk_source LIKE 'link://%' OR d.chunk_source LIKE 'youtube://%'
@@ -74,12 +73,31 @@ CREATE OR REPLACE FUNCTION exedra.chunk_text(d exedra.document, text text) RETUR
         || E'</document_metadata>\n\n' || text
 $$;
 COMMENT ON FUNCTION exedra.chunk_text(exedra.document, text) IS 'A passage under the header that clients and models see.';
-CREATE OR REPLACE FUNCTION exedra.json_source(d exedra.document, uuid uuid, text text, score double precision) RETURNS json
-LANGUAGE sql STABLE AS $$
-    SELECT row_to_json(ROW(uuid, d.url, d.title, d.author, d.description, d.source, d.chunk_source, d.published,
-        d.word_count, d.token_estimate, exedra.chunk_text(d, text), score)::exedra.source_json)
+CREATE OR REPLACE FUNCTION exedra.json_source(d exedra.document, uuid uuid, text text, score double precision, distance double precision)
+RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT exedra.json_extend(row_to_json(ROW(uuid, d.url, d.title, d.author, d.description, d.source, d.chunk_source, d.published,
+        d.word_count, d.token_estimate, exedra.chunk_text(d, text))::exedra.source_json),
+        coalesce('"_distance":' || distance || ',', '') || '"score":' || coalesce(score::text, 'null'))
 $$;
-COMMENT ON FUNCTION exedra.json_source(exedra.document, uuid, text, double precision) IS 'A found passage as a source of an answer.';
+COMMENT ON FUNCTION exedra.json_source(exedra.document, uuid, text, double precision, double precision) IS 'A found passage as a source of an answer; distance NULL: it has no vector that was compared.';
+
+SELECT exedra.define_type('pinned_json', '
+    "text" text, "id" uuid, "url" text, "title" text, "docAuthor" text, "description" text, "docSource" text,
+    "chunkSource" text, "published" text, "wordCount" bigint, "token_count_estimate" bigint');
+CREATE OR REPLACE FUNCTION exedra.json_pinned(d exedra.document, beginning text) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT row_to_json(ROW(beginning || '...continued on in source document...', d.uuid, d.url, d.title, d.author, d.description,
+        d.source, d.chunk_source, d.published, d.word_count, d.token_estimate)::exedra.pinned_json)
+$$;
+COMMENT ON FUNCTION exedra.json_pinned(exedra.document, text) IS 'A document that is shown whole as a source of an answer.';
+
+SELECT exedra.define_type('metadata_json', '
+    "url" text, "title" text, "author" text, "description" text, "docSource" text, "chunkSource" text, "published" text,
+    "wordCount" bigint, "tokenCount" bigint');
+CREATE OR REPLACE FUNCTION exedra.json_metadata(d exedra.document) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT row_to_json(ROW(d.url, d.title, d.author, d.description, d.source, d.chunk_source, d.published, d.word_count,
+        d.token_estimate)::exedra.metadata_json)
+$$;
+COMMENT ON FUNCTION exedra.json_metadata(exedra.document) IS 'A document''s metadata as a vector search shows it.';
 
 SELECT exedra.define_type('history_user_json', '
     "role" text, "content" text, "sentAt" bigint, "attachments" json, "chatId" bigint');
@@ -102,10 +120,17 @@ CREATE OR REPLACE FUNCTION exedra.json_thread(t exedra.thread) RETURNS json LANG
 $$;
 COMMENT ON FUNCTION exedra.json_thread(exedra.thread) IS 'A thread as AnythingLLM''s API shows it.';
 
+SELECT exedra.define_type('model_info_json', '
+    "id" text, "user_id" text, "base_model_id" text, "name" text, "meta" json, "access_grants" json, "is_active" boolean,
+    "updated_at" bigint, "created_at" bigint');
 SELECT exedra.define_type('model_json', '
-    "id" text, "object" text, "created" bigint, "owned_by" text, "name" text, "description" text');
+    "id" text, "object" text, "created" bigint, "owned_by" text, "name" text, "description" text, "connection_type" text,
+    "preset" boolean, "info" json, "actions" json, "filters" json, "tags" json');
 CREATE OR REPLACE FUNCTION exedra.json_model(w exedra.workspace, owner text) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT row_to_json(ROW(w.slug, 'model', exedra.epoch(w.created_at), coalesce(w.chat_provider, owner), w.name,
-        NULL)::exedra.model_json)
+    SELECT row_to_json(ROW(w.slug, 'model', exedra.epoch(w.created_at), coalesce(w.chat_provider, owner), w.name, nullif(w.description, ''),
+        'local', true, row_to_json(ROW(w.slug, '', w.chat_model, w.name,
+            ('{"description":' || coalesce(to_json(nullif(w.description, ''))::text, 'null') || ',"capabilities":{},"tags":[]}')::json, '[]'::json,
+            true, exedra.epoch(w.changed_at), exedra.epoch(w.created_at))::exedra.model_info_json),
+        '[]'::json, '[]'::json, '[]'::json)::exedra.model_json)
 $$;
 COMMENT ON FUNCTION exedra.json_model(exedra.workspace, text) IS 'A workspace as a model of the OpenAI API, with the members every reader looks for.';

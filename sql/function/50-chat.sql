@@ -145,3 +145,22 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION exedra.close_chat(bigint, bigint, uuid, text, boolean, text, json, json, text, text, text, bigint, bigint, boolean) IS 'Store what became of an open chat and charge it, in one commit; EX410 when the chat is no longer open under this ticket.';
+
+SELECT exedra.define_type('chat_response_json', '"text" text, "sources" json, "attachments" json, "type" text, "metrics" json');
+SELECT exedra.define_type('chat_row_json', '
+    "id" bigint, "workspaceId" bigint, "prompt" text, "response" text, "include" boolean, "user_id" bigint, "thread_id" bigint,
+    "api_session_id" text, "createdAt" text, "lastUpdatedAt" text, "feedbackScore" boolean, "memoryProcessed" boolean, "workspace" json,
+    "user" json');
+CREATE OR REPLACE FUNCTION exedra.asker(c exedra.chat) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT a.username::text FROM exedra.account a WHERE a.tenant_id = c.tenant_id AND a.id = c.account_id),
+                    CASE WHEN c.api_session_id IS NULL THEN 'unknown user' ELSE 'API' END)
+$$;
+COMMENT ON FUNCTION exedra.asker(exedra.chat) IS 'Who asked, as lists of chats name them.';
+CREATE OR REPLACE FUNCTION exedra.json_chat_row(c exedra.chat, workspace_name text, workspace_slug text) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT row_to_json(ROW(c.id, c.workspace_id, c.prompt,
+        row_to_json(ROW(c.answer, c.sources, c.attachments, c.mode, c.metrics)::exedra.chat_response_json)::text,
+        c.include, c.account_id, c.thread_id, c.api_session_id, exedra.iso(c.created_at), exedra.iso(c.changed_at), c.feedback, NULL,
+        ('{"name":' || to_json(coalesce(workspace_name, 'deleted workspace')) || ',"slug":' || coalesce(to_json(workspace_slug)::text, 'null') || '}')::json,
+        ('{"username":' || to_json(exedra.asker(c)) || '}')::json)::exedra.chat_row_json)
+$$;
+COMMENT ON FUNCTION exedra.json_chat_row(exedra.chat, text, text) IS 'A chat as AnythingLLM''s lists for administrators show it.';

@@ -4,8 +4,9 @@
 
 SELECT exedra.define_policy(t, 'tenant', 'USING (tenant_id = (SELECT exedra.tenant_id())) WITH CHECK (tenant_id = (SELECT exedra.tenant_id()))')
   FROM unnest(ARRAY['account', 'setting', 'provider', 'workspace', 'workspace_account', 'thread', 'folder', 'file', 'file_part',
-                    'document', 'document_version', 'document_text', 'chunk', 'embedder', 'embedding', 'embedded', 'workspace_document', 'workspace_file',
-                    'chat', 'open_chat', 'usage']) t;
+                    'document', 'document_version', 'document_text', 'chunk', 'segment', 'segment_part', 'word',
+                    'embedder', 'embedding', 'embedded', 'embedding_code', 'workspace_document', 'workspace_file',
+                    'chat', 'embed', 'open_chat', 'usage']) t;
 
 -- An account with the role default sees its workspaces, and its own threads and chats in them.
 SELECT exedra.define_policy('workspace', 'member', 'AS RESTRICTIVE USING (

@@ -107,7 +107,10 @@ int anythingllm_user_delete(struct request *req)
 
 int anythingllm_multi_user_mode(struct request *req)
 {
-	if (db_enter(&req->task) < 0)
+	PGresult *rows = db_rows(&req->task, &sql_setting_on, ARGS("multi_user"));
+
+	if (rows == NULL)
 		return -1;
-	return reply_json_text(req, 200, "{\"isMultiUser\":true}");
+	return reply_json_text(
+		req, 200, db_true(rows, 0, "is_on") ? "{\"isMultiUser\":true}" : "{\"isMultiUser\":false}");
 }

@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "base/field.h"
+#include "core/ingest.h"
 #include "core/workspace.h"
 #include "store/db.h"
 #include "web/reply.h"
@@ -124,19 +125,25 @@ int anythingllm_workspace_embed(struct request *req)
 	struct arena *arena = req->task.arena;
 	const char *slug = request_param(req, "slug");
 	const char *const *adds = NULL, *const *deletes = NULL;
-	const char *change_args[3] = {slug}, *show_args[] = {slug};
-	struct db_call calls[] = {{.stmt = &sql_workspace_document_change, .args = change_args, .n_args = 3},
-		{.stmt = &sql_workspace_document_show, .args = show_args, .n_args = 1}};
 	size_t n_adds, n_deletes;
+	PGresult *rows;
 
 	if (field_texts(&req->task, req->json, "adds", &adds, &n_adds) < 0 ||
 		field_texts(&req->task, req->json, "deletes", &deletes, &n_deletes) < 0)
 		return -1;
-	change_args[1] = db_array(arena, deletes, n_deletes);
-	change_args[2] = db_array(arena, adds, n_adds);
-	if (db_run(&req->task, calls, 2) < 0)
+	rows = db_rows(&req->task, &sql_workspace_document_change,
+		ARGS(slug, db_array(arena, deletes, n_deletes), db_array(arena, adds, n_adds)));
+	if (rows == NULL)
 		return -1;
-	if (PQntuples(calls[1].rows) == 0)
+	if (PQntuples(rows) == 0)
 		return unknown(req);
-	return reply_json_printf(req, 200, "{\"workspace\":%s}", PQgetvalue(calls[1].rows, 0, 0));
+	if (db_text(rows, 0, "document_id") != NULL &&
+		ingest_place_all(&req->task, req->config, db_text(rows, 0, "workspace_id"), rows) < 0)
+		return -1;
+	rows = db_rows(&req->task, &sql_workspace_document_show, ARGS(slug));
+	if (rows == NULL)
+		return -1;
+	if (PQntuples(rows) == 0)
+		return unknown(req);
+	return reply_json_printf(req, 200, "{\"workspace\":%s}", PQgetvalue(rows, 0, 0));
 }

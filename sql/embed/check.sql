@@ -1,0 +1,6 @@
+-- What a visitor may do in an embed.  $1 text: its address; $2 text: the page's origin, or NULL; $3 boolean: whether an embed
+-- without a list of origins is open.  One row.  Index: embed_tenant_id_uuid_key.
+SELECT e.enabled, exedra.embed_lets(e, $2::text, $3::boolean) AS lets, e.origins IS NULL AS anywhere, e.chat_mode, e.takes_model,
+       e.takes_temperature, e.takes_prompt
+  FROM exedra.embed e
+ WHERE e.tenant_id = (SELECT exedra.tenant_id()) AND e.uuid = $1::text;
