@@ -79,12 +79,12 @@ sub bounds {
 
 subtest 'settings' => sub {
     my $page = 'man/exedra.conf.5';
-    my %kind = (text => 'Text', number => 'Number', octal => 'Octal', 'on/off' => 'On or off', level => 'Level');
+    my %kind = (text => 'Text', number => 'Number', octal => 'Octal', 'on/off' => 'On or off', level => 'Level', encoding => 'Encoding');
     my $plain = rendered($page);
     same_set([section($page, 'SETTINGS') =~ /^\.It Ic (\S+)$/mg], [map { $_->{name} } @settings], 'settings');
     for my $setting (@settings) {
         my $kind = ($kind{$setting->{kind}} // $setting->{kind}) . ($setting->{kind} eq 'number' ? bounds($setting->{name}) : '');
-        (my $preset = $setting->{preset}) =~ s{^/\S+/(?=secret\.key$)}{};       # that directory is configure's
+        (my $preset = $setting->{preset}) =~ s{^/\S+/(?=(?:secret\.key|exedra-extract)$)}{};       # that directory is configure's
         my $expected = "$kind, " . ($preset eq '' ? 'not set' : "default $preset");
         my ($said) = $plain =~ /^ +\Q$setting->{name}\E\s+(\Q$expected\E)(?:\.\s| in )/m;
         is $said, $expected, $setting->{name};
@@ -169,7 +169,7 @@ my @functions = $ours =~ /\{"(\w+)"/g;
 
 # Codes that are chosen at run time; this test knows from what.
 my %known = map { $_ => 1 } 'src/store/sqlstate.c: primary', 'src/store/sqlstate.c: meanings[i].code', 'src/store/sqlstate.c: ours[i].code',
-    'src/base/json.c: fault.code', 'src/core/ingest.c: batch.failure.code', 'src/base/log.c: const char *event', 'src/base/task.c: const char *code';
+    'src/base/json.c: fault.code', 'src/web/upload.c: fault->code', 'src/core/extract.c: code', 'src/core/ingest.c: batch.failure.code', 'src/base/log.c: const char *event', 'src/base/task.c: const char *code';
 
 subtest 'log events' => sub {
     my @called = third_arguments('log_event');
@@ -182,7 +182,10 @@ subtest 'error codes' => sub {
     my @called = third_arguments('fail|fail_field');
     is_deeply [sort grep { /:/ && !$known{$_} } @called], [], 'each is a literal, or known to this test';
     my @json = $source{'src/base/json.c'} =~ /"(json_\w+)"/g;
-    same_set([items(section('man/exedra-api.7', 'ERROR CODES'))], [(grep { !/:/ } @called), @database, @functions, @json], 'codes');
+    my @form = grep { $_ ne 'multipart_type' } $source{'src/web/multipart.c'} =~ /"(multipart_\w+)"/g;
+    my ($file) = $source{'src/core/extract.c'} =~ /\bknown\[\] = \{(.*?)\};/s;
+    my @file = $file =~ /"(\w+)"/g;
+    same_set([items(section('man/exedra-api.7', 'ERROR CODES'))], [(grep { !/:/ } @called), @database, @functions, @json, @form, @file], 'codes');
     my ($public) = $source{'src/web/form.c'} =~ /names\[\]\[2\] = \{(.*?)\};/s;
     my @public = $public =~ /\{"\w+", "(\w+)"\}/g;
     ok @public > 0, 'names that OpenAI has for some';

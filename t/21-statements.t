@@ -26,7 +26,7 @@ my %parameters = (
     'workspace/delete' => [["'SLUG'"]],
     'workspace/create' => [["'New'", "'new'", q('{"top_n":5}'), "'A prompt'"], ["'Taken'", "'SLUG'", "'{}'", "'A prompt'"]],
     'workspace/update' => [["'SLUG'", q('{"name":"Other","top_n":5}')]],
-    'workspace_document/add_to' => [['DOCUMENT', "'{SLUG,none}'"]],
+    'workspace_document/put' => [['WORKSPACE', "'{DOCUMENT,1}'"]],
     'workspace_document/change' => [["'SLUG'", "'{custom-documents/NAME}'", "'{}'"], ["'SLUG'", "'{}'", "'{custom-documents/NAME,x/y}'"]],
     'workspace_document/show' => [["'SLUG'"]],
     'document/begin' => [['HASH']],
@@ -43,14 +43,48 @@ my %parameters = (
     'knowledge/list' => [['NULL', 30, 0], ["'%w%'", 30, 0]], 'knowledge/show' => [["'SLUG'", 'true'], ["'SLUG'", 'false']],
     'knowledge/update' => [["'SLUG'", "'Other'", "'What for'"]],
     'knowledge/files' => [["'SLUG'", 'NULL', "'name'", 'false', 30, 0], ['NULL', "'%a%'", "'created_at'", 'true', 30, 0]],
+    'account/begin_sign_in' => [["'t5000'", "'anna'"]], 'account/open_session' => [['TENANT', 'TENANT', "sha256('session')", 3600]],
+    'account/close_session' => [['HASH']], 'account/replace_key' => [["sha256('own')", "'ends'"], ['NULL', "''"]], 'account/own_key' => [[]],
+    'account/show' => [[]], 'account/set_password' => [["'hash'"]],
+    'account/issue_token' => [['TENANT', "sha256('token')"]], 'account/redeem_token' => [['NULL', "sha256('token')", "sha256('session')", 3600]],
+    'session/visit' => [["'EMBEDADDRESS'", 'true', 1, 'NULL'], ["'EMBEDADDRESS'", 'false', 1, "'tTENANT'"]],
+    'embed/check' => [["'EMBEDADDRESS'", "'https://a.test'", 'false']], 'embed/list' => [[]], 'embed/delete' => [["'EMBEDADDRESS'"]],
+    'embed/open' => [["'EMBEDADDRESS'", "'Why?'", "'s1'", "'{}'", 'gen_random_uuid()', "'w1'"]],
+    'embed/history' => [["'EMBEDADDRESS'", "'s1'", 'NULL', 'true', 500]], 'embed/reset' => [["'EMBEDADDRESS'", "'s1'", 'NULL', 'true']],
+    'embed/create' => [["'SLUG'", q('{"origins":["https://a.test"],"daily_limit":5}')]],
+    'embed/update' => [["'EMBEDADDRESS'", q('{"enabled":false,"session_limit":3}')]],
+    'embed/chats' => [["'EMBEDADDRESS'", 'NULL', "'-infinity'", 0, 200], ["'EMBEDADDRESS'", "'s1'", 'now()', 5, 200]],
+    'setting/on' => [["'multi_user'"]], 'setting/put' => [[q('{"default_prompt":"x","language":null}')]], 'setting/system' => [[]],
+    'setting/apply' => [[q('[{"name":"p","kind":"openai","url":"http://x.test/","model":"m"}]'), "'p'", q('{"chunk_size":"500"}')], ["'[]'", "''", "'{}'"]],
+    'invite/create' => [["sha256('code')", "'CODE'", "'{WORKSPACE}'"]], 'invite/list' => [[]], 'invite/disable' => [[1]],
+    'invite/claim' => [['HASH', "'guest'", "'hash'"], ['HASH', 'NULL', 'NULL']],
+    'user/list' => [[]], 'user/names' => [[]], 'user/create' => [["'new'", "'hash'", 10, "''", 'NULL'], ["'anna'", "'hash'", 30, "''", 5]],
+    'user/update' => [['TENANT', q('{"bio":"x","suspended":true}')]], 'user/delete' => [['TENANT']],
+    'member/list' => [['WORKSPACE']], 'member/set' => [['WORKSPACE', "'{TENANT}'"]], 'member/manage' => [["'SLUG'", "'{TENANT}'", 'true']],
+    'chat/rows' => [[0, 20], [5, 20]], 'chat/export' => [[0, 200]], 'chat/export_workspace' => [[0, 200, 'WORKSPACE']], 'workspace/ids' => [[]], 'workspace/with_slugs' => [["'{SLUG,none}'"]],
+    'knowledge/scope' => [["'{SLUG,none}'", 'ARRAY[FUUID]', "ARRAY['xDOCUMENT']"], ["'{}'", "'{}'", "'{}'"]],
+    'document/cite' => [["'{DOCUMENT,1}'"]], 'document/whole' => [["'{WORKSPACE}'", "'{FILE}'", 20000], ["'{}'", "'{FILE}'", 0]],
     'knowledge/wait' => [['WORKSPACE', 'FILE']], 'knowledge/waiting' => [['FILE']], 'knowledge/add' => [['WORKSPACE', 'DOCUMENT']],
     'knowledge/remove' => [['WORKSPACE', 'FILE'], ['WORKSPACE', 'NULL']], 'knowledge/same_text' => [['WORKSPACE', 'FILE']],
-    'chat/sweep' => [[1800]],
-    'file/delete' => [['FILE']], 'file/twin' => [["sha256('fFILE'::bytea)", "'a.txt'"]],
+    'chat/sweep' => [[1800]], 'document/sweep' => [[86400]],
+    'file/delete' => [['FILE']], 'file/twin' => [["sha256('fFILE'::bytea)", "'a.txt'", q('{"title":"T"}')]], 'file/clear' => [['FILE']],
     'job/claim' => [["'none'"]], 'job/enqueue' => [["'read_file'", 'FILE']],
     'job/end' => [['JOB', 'TICKET', 'NULL', 'NULL'], ['JOB', 'TICKET', "'It is broken.'", 5]],
+    'embedder/choose' => [["'SLUG'", "'p'", "'m'", 0], ['NULL', 'NULL', 'NULL', 'NULL']],
+    'embedder/serve' => [['WORKSPACE', "'p'", "'m'", 0], [0, "'p'", "'other'", 0]],
+    'embedder/want' => [['WORKSPACE', 'VERSION', "'p'", "'m'", 0], [0, 'VERSION', "'p'", "'new'", 5]],
+    'embedder/measure' => [['EMBEDDER', 5]], 'embedder/check' => [[0, "'p'", "'m'", 0], ['VERSION', "'p'", "'new'", 0]],
+    'embedder/sweep' => [["'p'", "'m'", 0, 100], ["'p'", "'old'", 0, 100]], 'embedder/note' => [["'p'", "'m'", 0]],
+    'embedding/missing' => [['VERSION', 'EMBEDDER', -1, 64], ['VERSION', 0, -1, 64]],
+    'embedding/write' => [['EMBEDDER', 'VERSION', "'{1,2}'", "'{01,10}'", q('0123456789abcdef')]],
+    'embedding/complete' => [['VERSION', 'EMBEDDER']], 'embedding/abandon' => [['VERSION', 'EMBEDDER']],
+    'embedding/homes' => [['VERSION', 'NULL', 'NULL'], ['NULL', 'DOCUMENT', 'NULL'], ['NULL', 'NULL', "'xDOCUMENT'"]],
+    'vector_store/list' => [[]], 'usage/embedding' => [["'p'", "'m'", 5, 'true']],
     'document/show' => [["'NAME'"], ["'none.json'"]],
-    'document/tree' => [[]],
+    'document/tree' => [[]], 'document/vectors' => [[]], 'document/read' => [['VERSION', 0]],
+    'document/delete' => [["'{custom-documents/NAME,x/y}'"]],
+    'document/move' => [["'{custom-documents,x}'", "'{NAME,y}'", "'{custom-documents,x}'", "'{new.json,z}'"]],
+    'folder/create' => [["'new'"], ["'custom-documents'"]], 'folder/delete' => [["'custom-documents'"], ["'new'"]],
     'document/folder' => [["'custom-documents'", 0, 100], ["'custom-documents'", 0, 'NULL']],
     'chunk/search' => [['WORKSPACE', "'what is word7 of chunk5'", 4]],
     'chunk/write' => [['VERSION', 100, "'{one passage,another}'", "'{one passage,another}'", "'simple'"]],
@@ -117,10 +151,19 @@ INSERT INTO exedra.job (id, tenant_id, kind, subject_id, state, worker, ticket) 
 INSERT INTO exedra.document_text SELECT tenant, i, 0, 'The whole text.' FROM things;
 INSERT INTO exedra.chunk (tenant_id, version_id, no, text, words, length)
     SELECT tenant, i, no, 'chunk', to_tsvector('simple', 'chunk' || no || ' word' || i % 10), 2 FROM things, generate_series(0, 1) no;
+INSERT INTO exedra.embedder (id, tenant_id, provider, model, dimension) OVERRIDING SYSTEM VALUE SELECT i, tenant, 'p', CASE i WHEN 2 * tenant - 1 THEN 'm' ELSE 'old' || i END, 2
+    FROM things WHERE i <= 2 * $tenants;
+INSERT INTO exedra.embedding SELECT c.tenant_id, 2 * c.tenant_id - 1, c.version_id, c.id, '01', '01234567' FROM exedra.chunk c;
+INSERT INTO exedra.embedded SELECT tenant, i, 2 * tenant - 1 FROM things WHERE i % 7 > 0;
 INSERT INTO exedra.workspace_document (tenant_id, workspace_id, document_id) SELECT tenant, CASE WHEN tenant = 1 THEN 1 ELSE i END, i FROM things;
 INSERT INTO exedra.chat (id, tenant_id, workspace_id, account_id, api_session_id, conversation, origin, state, mode, prompt, answer) OVERRIDING SYSTEM VALUE
     SELECT 8 * i + n, tenant, CASE WHEN tenant = 1 THEN 1 ELSE i END, CASE WHEN n % 2 = 0 THEN tenant END, CASE WHEN n > 1 THEN 's1' END, CASE WHEN n > 1 THEN 'ss1' ELSE '' END, 'api',
     CASE n WHEN 1 THEN 'open' ELSE 'done' END::exedra.chat_state, 'chat', 'Why?', 'Therefore.' FROM things, generate_series(0, 3) n;
+INSERT INTO exedra.embed (id, tenant_id, uuid, workspace_id, chat_mode, daily_limit, session_limit) OVERRIDING SYSTEM VALUE
+    SELECT i, tenant, 'e' || i, i, 'chat', 1000, 1000 FROM things;
+INSERT INTO exedra.embed_address SELECT uuid, tenant_id, id FROM exedra.embed;
+INSERT INTO exedra.chat (id, tenant_id, workspace_id, embed_id, api_session_id, conversation, origin, state, mode, prompt, answer, visitor) OVERRIDING SYSTEM VALUE
+    SELECT 8 * i + 4 + n, tenant, i, i, 's' || n, 'e' || i || 'ss' || n, 'embed', 'done', 'chat', 'Why?', 'Therefore.', '{}' FROM things, generate_series(0, 1) n;
 INSERT INTO exedra.open_chat (tenant_id, chat_id, ticket, worker)
     SELECT tenant_id, id, md5(id::text)::uuid, 'w1' FROM exedra.chat WHERE state = 'open';
 INSERT INTO exedra.usage (tenant_id, chat_id, provider, model, prompt_tokens, completion_tokens, estimated)
@@ -131,7 +174,7 @@ END
 
 # ---- plans ----
 
-my %sequential = map { $_ => 1 } qw(account chat chunk credential document document_text document_version embedded embedder embedding file file_part folder
+my %sequential = map { $_ => 1 } qw(account chat chunk credential document document_text document_version embed embed_address embedded embedder embedding file file_part folder
     job open_chat provider setting tenant thread usage workspace workspace_account workspace_document workspace_file);
 
 # What is wrong with a plan: "Seq Scan of chat" and the like.
@@ -152,7 +195,7 @@ sub caller_of {
     my ($tenant, $key) = @_;
     my $thing = 2 * $tenant - 1;
     return { TENANT => $tenant, HASH => "sha256('$key$tenant'::bytea)", WORKSPACE => $thing, SLUG => "w$thing",
-        THREAD => "t$thing", DOCUMENT => $thing, FILE => $thing, FUUID => "md5('f$thing')::uuid", JOB => $thing,
+        THREAD => "t$thing", EMBEDADDRESS => "e$thing", DOCUMENT => $thing, EMBEDDER => $thing, FILE => $thing, FUUID => "md5('f$thing')::uuid", JOB => $thing,
         VERSION => $thing, NAME => "d$thing.json", CHAT => 8 * $thing + 1, TICKET => "'"
         . ($tenant == 1 ? md5(9) : md5(8 * $thing + 1)) . "'::uuid" };
 }
@@ -177,12 +220,12 @@ sub examine {
 }
 
 # What goes through all tenants: it may read their names in one go, and take some milliseconds.
-my %for_all = ('chat/fail_worker' => 2000, 'chat/sweep' => 2000);
+my %for_all = ('chat/fail_worker' => 2000, 'chat/sweep' => 2000, 'document/sweep' => 2000, 'embedder/note' => 2000);
 
 # Who calls; how many milliseconds a call may take; which statements are for this caller.
-my @callers = (['one of 10,000', caller_of(5000, 'key'), 5, qr/./], ['a big tenant', caller_of(1, 'key'), 100, qr{^(?!chat/(?:fail_worker|sweep)|(?:file|knowledge)/(?:delete_all|list))}],
+my @callers = (['one of 10,000', caller_of(5000, 'key'), 5, qr/./], ['a big tenant', caller_of(1, 'key'), 100, qr{^(?!chat/(?:fail_worker|sweep)|document/sweep|(?:file|knowledge)/(?:delete_all|list))}],
     ['an account with the role default', caller_of(5000, 'anna'), 5,
-    qr{^(?:session/|chat/(?!fail_worker|sweep)|chunk/search|workspace/(?:find|list|show)|thread/|model/)}]);
+    qr{^(?:session/|chat/(?!fail_worker|sweep)|chunk/search|embedder/(?:choose|serve)|vector_store/|usage/|workspace/(?:find|list|show)|thread/|model/)}]);
 for (@callers) {
     my ($who, $caller, $limit_ms, $may) = @$_;
     subtest $who => sub {

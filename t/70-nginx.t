@@ -15,10 +15,10 @@ my $key = $acme->{key};
 
 # Announces a body of so many bytes and sends none of it: the status that nginx answers at once, or 'read on'.
 sub announce {
-    my ($method, $target, $bytes) = @_;
+    my ($method, $target, $bytes, $type) = @_;
     my $client = fcgi_open($nginx->{http});
     $client->send("$method $target HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer $key\r\n"
-        . "Content-Type: application/json\r\nContent-Length: $bytes\r\n\r\n");
+        . "Content-Type: $type\r\nContent-Length: $bytes\r\n\r\n");
     eval { $client->fill(0.3) };
     $client->close;
     return $client->{bytes} =~ m{^HTTP/1\.1 (\d+)} ? $1 : 'read on';
@@ -61,12 +61,13 @@ subtest 'what is too large' => sub {
     my $got = http($nginx, POST => '/v1/workspace/new', key => $key, body => ' ' x (8 * $MiB + 1));
     is $got->{status}, 413, 'a JSON body';
     like $got->{headers}{'content-type'}, qr{^application/json}, 'is refused in JSON';
-    like $got->{json}{error}, qr/too large/, 'that says so';
+    like $got->{json}{error}, qr/larger than 8 MiB/, 'that names the limit';
     for my $route (grep { $_->{method} =~ /^(?:POST|PUT|PATCH)$/ } routes()) {
         (my $target = $route->{pattern}) =~ s/\{[^}]*\}/x/g;
-        my $limit = ($route->{needs} =~ /large-body/ ? 64 : 8) * $MiB;
-        is announce($route->{method}, $target, $limit), 'read on', "$target takes $limit bytes";
-        is announce($route->{method}, "/api$target", $limit + 1), 413, 'and no more';
+        my $limit = ($route->{needs} =~ /upload/ ? 256 : $route->{needs} =~ /large-body/ ? 64 : 8) * $MiB;
+        my $type = $route->{needs} =~ /upload/ ? 'multipart/form-data; boundary=x' : 'application/json';
+        is announce($route->{method}, $target =~ m{^/v1/} ? $target : "/api$target", $limit, $type), 'read on', "$target takes $limit bytes";
+        is announce($route->{method}, "/api$target", $limit + 1, $type), 413, 'and no more';
     }
 };
 

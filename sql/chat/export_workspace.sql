@@ -5,5 +5,5 @@ SELECT c.id, c.workspace_id, coalesce(w.name, 'deleted workspace') AS workspace,
        exedra.asker(c) AS username, CASE c.feedback WHEN true THEN 'GOOD' WHEN false THEN 'BAD' ELSE '--' END AS rating
   FROM exedra.chat c JOIN exedra.workspace w ON w.tenant_id = (SELECT exedra.tenant_id()) AND w.id = c.workspace_id
  WHERE c.tenant_id = (SELECT exedra.tenant_id()) AND c.workspace_id = $3::bigint AND c.id > $1::bigint
-   AND c.answer IS NOT NULL AND c.state IN ('done', 'stopped')
+   AND c.embed_id IS NULL AND c.answer IS NOT NULL AND c.state IN ('done', 'stopped')
  ORDER BY c.id LIMIT $2::bigint;

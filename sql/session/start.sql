@@ -8,7 +8,7 @@ SELECT NOT (r.rolsuper OR r.rolbypassrls) AS bound,
        (SELECT string_agg(c.relname, ' ' ORDER BY c.relname)
           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
          WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'exedra')
-           AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('credential', 'invite', 'job')
+           AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('credential', 'embed_address', 'invite', 'job', 'sign_in_token')
            AND NOT (c.relrowsecurity AND c.relforcerowsecurity)) AS open_tables,
        (SELECT count(pg_catalog.set_config(s.name, s.value, false))
           FROM (VALUES ('search_path', 'pg_catalog, pg_temp'), ('timezone', 'UTC'), ('datestyle', 'ISO'), ('client_encoding', 'UTF8'),

@@ -46,6 +46,20 @@ void fail_take(struct task *task, const struct task *other)
 	task->failure.field = arena_strdup(task->arena, other->failure.field);
 }
 
+int fail_if_stopped(struct task *task)
+{
+	int why = __atomic_load_n(&task->stop, __ATOMIC_ACQUIRE);
+
+	if (why == STOP_NOT)
+		return 0;
+	if (why == STOP_ENDING) {
+		task->failure.retry_after_s = 1;
+		return fail(task, 503, "server_ending", "The server is being restarted.");
+	}
+	return fail(task, 403, "chat_stopped",
+		"The chat was ended: its key may not be used any more, or its workspace is gone.");
+}
+
 void fail_clear(struct task *task)
 {
 	memset(&task->failure, 0, sizeof task->failure);

@@ -32,16 +32,18 @@ enum entry {
 	ENTER_BY_KEY,    /* exedra.enter(): the holder of a key */
 	ENTER_BY_TICKET, /* exedra.resume(): the worker that opened a chat; the key may be gone by now */
 	ENTER_BY_JOB,    /* exedra.work_on(): the worker that took a job */
+	ENTER_BY_EMBED,  /* exedra.enter_embed(): a visitor of a web page, without a key */
 };
 
 struct identity {
 	enum entry entry;
 	unsigned char key_hash[32]; /* by key: sha256 of its text */
 	enum role least;            /* by key: what the caller must at least be */
-	bool read_only;             /* by key: whether the transactions may write nothing */
-	const char *tenant_name;    /* by key: the tenant that the web server named (EXEDRA_TENANT), or NULL */
+	bool read_only;             /* by key, by embed: whether the transactions may write nothing */
+	const char *tenant_name;    /* by key, by embed: the tenant that the web server named, or NULL */
 	const char *chat_id;        /* by ticket */
 	const char *job_id;         /* by job */
+	const char *embed;          /* by embed: its address; stays when the ticket takes over */
 	const char *ticket;         /* by ticket, by job: a uuid */
 	/* Found by exedra.enter(), known after the first transaction. */
 	int64_t tenant_id;  /* 0 = not yet known */
@@ -77,6 +79,8 @@ int fail_field(struct task *, int status, const char *code, const char *field, c
 	__attribute__((format(printf, 5, 6)));
 /* Take over why another task failed, whose memory may go first. */
 void fail_take(struct task *, const struct task *other);
+/* Long work asks now and then whether it is to end (task->stop): 0 to go on, else -1 with the reason. */
+int fail_if_stopped(struct task *);
 /* Forget a failure that has been dealt with. */
 void fail_clear(struct task *);
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "store/pool.h"
 #include "store/sqlstate.h"
 
@@ -172,6 +173,9 @@ static void take_along(struct trip *trip, int most)
 
 	for (rider = riders; rider != NULL; rider = rider->next)
 		trip->turns[trip->n_turns++] = (struct turn *)rider;
+	metrics_add(METRIC_DB_TRANSACTIONS, 0, 0, 1);
+	if (trip->n_turns > 1)
+		metrics_add(METRIC_DB_SHARED, 0, 0, trip->n_turns - 1);
 	run_trip(trip);
 	for (t = 0; t < trip->n_turns; t++) {
 		trip->turns[t]->lost = trip->lost;
@@ -221,7 +225,8 @@ static bool try_again(const struct turn *turn, int tries)
 		return false;
 	/* A reader may simply ask again.  A writer may not: the commit can have happened. */
 	if (turn->lost)
-		return turn->task->identity.entry == ENTER_BY_KEY && turn->task->identity.read_only;
+		return (turn->task->identity.entry == ENTER_BY_KEY || turn->task->identity.entry == ENTER_BY_EMBED) &&
+		       turn->task->identity.read_only;
 	if (sqlstate == NULL)
 		return false;
 	return sqlstate_stale(sqlstate) ? tries < 2 : sqlstate_retriable(sqlstate);
@@ -292,6 +297,15 @@ static int entry_call(struct task *task, struct db_call *call)
 		args[1] = who->ticket;
 		return 1;
 	}
+	if (who->entry == ENTER_BY_EMBED) {
+		call->stmt = &sql_session_visit;
+		call->n_args = 4;
+		args[0] = who->embed;
+		args[1] = db_bool_arg(who->read_only);
+		args[2] = db_int_arg(task->arena, DB_SCHEMA_VERSION);
+		args[3] = who->tenant_name;
+		return 1;
+	}
 	call->stmt = &sql_session_enter;
 	call->n_args = 5;
 	call->lengths = hash_length;
@@ -330,7 +344,7 @@ int db_run(struct task *task, struct db_call *calls, int n_calls)
 	}
 	if (!done)
 		return -1;
-	if (n_entry == 1 && task->identity.entry == ENTER_BY_KEY)
+	if (n_entry == 1 && (task->identity.entry == ENTER_BY_KEY || task->identity.entry == ENTER_BY_EMBED))
 		learn_identity(task, all[0].rows);
 	for (i = 0; i < n_calls; i++)
 		calls[i].rows = all[n_entry + i].rows;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "statements.h"
 
 static struct {
@@ -26,11 +27,19 @@ static struct {
 void pool_open(const struct config *config)
 {
 	pool.config = config;
+	metrics_set(METRIC_DB_MOST, 0, config->db_pool);
 }
 
 const struct config *pool_config(void)
 {
 	return pool.config;
+}
+
+/* With the lock held: how many there are, and so many more or less at work. */
+static void count(int in_use)
+{
+	metrics_set(METRIC_DB_OPEN, 0, pool.n_open);
+	metrics_add(METRIC_DB_IN_USE, 0, 0, in_use);
 }
 
 static void conn_free(struct conn *conn)
@@ -52,6 +61,7 @@ void pool_close(void)
 		pool.n_open--;
 		conn_free(conn);
 	}
+	count(0);
 	pthread_mutex_unlock(&pool.lock);
 }
 
@@ -204,6 +214,16 @@ static void wait_in_queue(struct rider *self, int64_t deadline_ms)
 		pthread_cond_wait(&self->woken, &pool.lock);
 }
 
+static void wait_for_turn(struct rider *self, int64_t deadline_ms)
+{
+	int64_t began_us = clock_us();
+
+	metrics_add(METRIC_DB_WAITING, 0, 0, 1);
+	wait_in_queue(self, deadline_ms);
+	metrics_add(METRIC_DB_WAITING, 0, 0, -1);
+	metrics_observe(METRIC_DB_WAIT, 0, clock_us() - began_us);
+}
+
 /* Take from the free list, or a place for a new one (*fresh), waiting for either.  Whoever comes while one is free need
  * not wait for those that are only being woken. */
 static struct conn *wait_for_one(int64_t deadline_ms, struct rider *self, bool *fresh)
@@ -213,13 +233,14 @@ static struct conn *wait_for_one(int64_t deadline_ms, struct rider *self, bool *
 	*fresh = false;
 	pthread_mutex_lock(&pool.lock);
 	if (!something_free())
-		wait_in_queue(self, deadline_ms);
+		wait_for_turn(self, deadline_ms);
 	if (!self->done && (conn = pool.idle) != NULL) {
 		pool.idle = conn->next;
 	} else if (!self->done && something_free()) {
 		pool.n_open++;
 		*fresh = true;
 	}
+	count(conn != NULL || *fresh ? 1 : 0);
 	if (something_free())
 		wake_first();
 	pthread_mutex_unlock(&pool.lock);
@@ -230,6 +251,7 @@ static void forget_place(void)
 {
 	pthread_mutex_lock(&pool.lock);
 	pool.n_open--;
+	count(-1);
 	wake_first();
 	pthread_mutex_unlock(&pool.lock);
 }
@@ -314,6 +336,7 @@ void pool_give(struct task *task, struct conn *conn)
 	pthread_mutex_lock(&pool.lock);
 	conn->next = pool.idle;
 	pool.idle = conn;
+	count(-1);
 	wake_first();
 	pthread_mutex_unlock(&pool.lock);
 }

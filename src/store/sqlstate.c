@@ -38,6 +38,11 @@ static const struct {
 } ours[] = {
 	{"key_unknown", "No valid api key found."},
 	{"schema_version", "The database is not set up for this program."},
+	{"tenant_missing", "Several tenants share this server: the web server has to say which one this is (EXEDRA_TENANT)."},
+	{"embed_unknown", "There is no such chat."},
+	{"embed_quota", "Rate limit exceeded"},
+	{"embed_session_quota",
+		"Your quota for this chat has been reached. Try again later or contact the site owner."},
 	{"chat_gone", "The chat was ended or deleted meanwhile."},
 };
 
@@ -53,6 +58,8 @@ static void fail_ours(struct task *task, const char *sqlstate, const char *prima
 			fail(task, status, ours[i].code, "%s", ours[i].message);
 			break;
 		}
+	if (status == 429 && detail != NULL)
+		task->failure.retry_after_s = atoi(detail);
 	if (status == 503) {
 		task->failure.retry_after_s = 30;
 		log_event(LOG_ERROR, task, primary,

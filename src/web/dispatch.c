@@ -123,10 +123,27 @@ static void verify_caller(struct request *req)
 		req->task.failure = failure;
 }
 
+/* Accounts belong to tenants that have several people; the others' programs are told so, in the original's words. */
+static int need_multi_user(struct request *req)
+{
+	bool admin = strncmp(req->route->pattern, "/v1/admin/", 10) == 0;
+	PGresult *rows;
+
+	if ((req->route->needs & MULTI_USER) == 0)
+		return 0;
+	rows = db_rows(&req->task, &sql_setting_on, ARGS("multi_user"));
+	if (rows == NULL)
+		return -1;
+	return db_true(rows, 0, "is_on")
+		       ? 0
+		       : fail(&req->task, 401, "multi_user_off", "%s",
+				 admin ? "Unauthorized" : "Instance is not in Multi-User mode. Permission denied.");
+}
+
 static int take_body(struct request *req)
 {
 	int needs = req->route->needs;
-	size_t limit = (needs & LARGE_BODY) != 0 ? LIMIT_TEXT : LIMIT_JSON;
+	size_t limit = (needs & WIDGET) != 0 ? LIMIT_WIDGET : (needs & LARGE_BODY) != 0 ? LIMIT_TEXT : LIMIT_JSON;
 
 	if ((needs & UPLOAD) != 0)
 		return db_enter(&req->task);
@@ -169,16 +186,26 @@ static int with_place(struct request *req)
 	return result;
 }
 
+/* With a key or into an embed, entering tells whether the database fits this program; else it has to be asked. */
+static int check_database(struct request *req)
+{
+	if (req->route->least != ANYONE || (req->route->needs & (NEEDS_NO_DB | WIDGET)) != 0)
+		return 0;
+	return db_rows(&req->task, &sql_session_check, ARGS(db_int_arg(req->task.arena, DB_SCHEMA_VERSION))) == NULL ? -1 : 0;
+}
+
 static int run(struct request *req)
 {
 	if (request_read_head(req) < 0 || find_route(req) < 0)
 		return -1;
 	if (req->route == NULL) /* OPTIONS has been answered */
 		return 0;
-	if (identify(req) < 0 || take_body(req) < 0)
+	if (identify(req) < 0 || need_multi_user(req) < 0 || take_body(req) < 0)
 		return -1;
 	if ((req->route->needs & UPLOAD) == 0) /* whose body is still to come */
 		req->task.gone_fd = wire_gone_fd(req->wire);
+	if (check_database(req) < 0)
+		return -1;
 	if ((req->route->needs & STREAM) != 0)
 		return with_place(req);
 	return req->route->handler(req);

@@ -34,6 +34,10 @@ static void put_abort(struct str *body, const struct failure *failure, struct ar
 		"{\"id\":\"%s\",\"type\":\"abort\",\"textResponse\":null,\"sources\":[],\"close\":true,\"error\":",
 		secret_new_uuid(arena));
 	str_json_text(body, failure->message);
+	if (strcmp(failure->code, "embed_quota") == 0)
+		str_puts(body,
+			",\"errorMsg\":\"The quota for this chat has been reached. Try again later or contact the "
+			"site owner.\"");
 	str_puts(body, "}");
 }
 
@@ -112,7 +116,9 @@ static void put_body(struct request *req, enum form form, struct str *body)
 	const struct failure *failure = &req->task.failure;
 	bool native_key = form == FORM_NATIVE_OPENAI && strcmp(failure->code, "key_unknown") == 0;
 
-	if (form == FORM_DETAIL)
+	if (form == FORM_WIDGET)
+		put_abort(body, failure, req->task.arena);
+	else if (form == FORM_DETAIL)
 		put_detail(body, failure);
 	else if ((form == FORM_OPENAI || form == FORM_NATIVE_OPENAI) && !native_key)
 		put_openai(body, failure);
@@ -153,12 +159,12 @@ static void translate(const struct request *req, struct failure *failure, enum f
 	bool openai = form == FORM_OPENAI || form == FORM_NATIVE_OPENAI;
 
 	/* AnythingLLM answers 403 to a bad key, every other dialect 401. */
-	if (failure->status == 401 && form != FORM_OPENAI && form != FORM_DETAIL)
+	if (failure->status == 401 && form != FORM_OPENAI && form != FORM_DETAIL && form != FORM_WIDGET)
 		failure->status = 403;
 	if (form == FORM_DETAIL)
 		translate_detail(req, failure);
 	/* A model's failure is 500 on AnythingLLM's chat routes, whatever it was; only 429 tells a client to wait. */
-	if (form == FORM_ABORT && from_upstream(failure) && failure->status != 429)
+	if ((form == FORM_ABORT || form == FORM_WIDGET) && from_upstream(failure) && failure->status != 429)
 		failure->status = 500;
 	/* OpenAI's SDKs know a bad value as 400. */
 	if (openai && failure->status == 422)
@@ -182,6 +188,12 @@ static bool permanent(const struct failure *failure)
 	return failure->status == 501;
 }
 
+/* What these say stands alone, as text: clients of AnythingLLM take any other 401 for a bad key. */
+static bool plain_text(const struct failure *failure)
+{
+	return strcmp(failure->code, "multi_user_off") == 0 || strcmp(failure->code, "sso_off") == 0;
+}
+
 void form_reply(struct request *req)
 {
 	struct failure *failure = &req->task.failure;
@@ -192,8 +204,13 @@ void form_reply(struct request *req)
 		fail(&req->task, 500, "internal", "Something went wrong here.");
 	if (permanent(failure))
 		req->more_headers = "X-Should-Retry: false\r\n";
+	if (plain_text(failure)) {
+		reply_text(req, failure->status, failure->message);
+		return;
+	}
 	translate(req, failure, form);
-	if (form == FORM_TEXT && unknown_id(failure) && failure->status != 403) {
+	if ((form == FORM_TEXT && unknown_id(failure) && failure->status != 403) ||
+		(form == FORM_WIDGET && strcmp(failure->code, "embed_unknown") == 0)) {
 		reply_reason(req, failure->status);
 		return;
 	}

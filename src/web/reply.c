@@ -44,6 +44,8 @@ static const char *allowed_origin(const struct request *req)
 {
 	const char *origin = wire_param(req->wire, "HTTP_ORIGIN"), *list = req->config->cors_origins;
 
+	if (req->route != NULL && (req->route->needs & WIDGET) != 0)
+		return req->reader;
 	if (list == NULL)
 		return NULL;
 	if (strcmp(list, "*") == 0)

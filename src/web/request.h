@@ -28,6 +28,7 @@ struct request {
 	struct json_object *json; /* with BODY and LARGE_BODY: an object, maybe an empty one */
 	struct json_object *list; /* with LIST: an array instead */
 
+	const char *reader;       /* with WIDGET: the origin whose pages may read the answer; NULL = none */
 	const char *more_headers; /* lines for the head of the answer; NULL = none */
 	int status;               /* what has been answered; 0 = nothing yet */
 	int64_t started_us;

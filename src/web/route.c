@@ -100,7 +100,7 @@ const char *route_method_name(enum method method)
 const char *route_form_name(enum form form)
 {
 	static const char *const names[] = {"error", "text", "message", "workspace", "user", "success", "documents", "outcome",
-		"abort", "openai", "detail", "native-openai"};
+		"abort", "widget", "openai", "detail", "native-openai"};
 
 	return names[form];
 }
@@ -111,7 +111,8 @@ const char *route_needs_text(struct arena *arena, int needs)
 		int need;
 		const char *name;
 	} names[] = {{BODY, "body"}, {LARGE_BODY, "large-body"}, {STREAM, "stream"}, {WRITES, "writes"},
-		{NEEDS_NO_DB, "no-database"}, {LIST, "list"}, {UPLOAD, "upload"}};
+		{NEEDS_NO_DB, "no-database"}, {LIST, "list"}, {WIDGET, "widget"}, {UPLOAD, "upload"},
+		{MULTI_USER, "multi-user"}};
 	struct str *text = str_new(arena);
 	size_t i;
 

@@ -17,6 +17,8 @@ enum need {
 	WRITES = 8,       /* a GET that changes something after all; all else but GET writes anyway */
 	NEEDS_NO_DB = 16, /* answers without the database: for probes */
 	LIST = 32,        /* with a body: it is an array, req->list, not an object */
+	MULTI_USER = 256, /* only where the tenant's setting multi_user is on */
+	WIDGET = 128,     /* for visitors of a page: only req->reader may read the answer; a body of LIMIT_WIDGET */
 	UPLOAD = 64 /* a form with a file, at most LIMIT_UPLOAD: the handler reads it (upload.h), the key is good */
 };
 
@@ -31,6 +33,7 @@ enum form {
 	FORM_DOCUMENTS,     /* the same, with "documents":[] when it is the content that could not be read */
 	FORM_OUTCOME,       /* {"success":false,"message":"..."} */
 	FORM_ABORT,         /* {"id":...,"type":"abort","textResponse":null,"sources":[],"close":true,"error":"..."} */
+	FORM_WIDGET,        /* as FORM_ABORT whatever it is; but an unknown embed as FORM_TEXT */
 	FORM_OPENAI,        /* {"error":{"message","type","param","code"},"detail":"..."} */
 	FORM_DETAIL,        /* {"detail":"..."}, as Open WebUI; of a wrong field an array, as FastAPI writes it */
 	FORM_NATIVE_OPENAI, /* the same, but AnythingLLM's 403 for a bad key, and 401 with no body for an unknown model

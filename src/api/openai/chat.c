@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "api/api.h"
+#include "api/openwebui/sources.h"
 #include "store/secret.h"
 #include "web/reply.h"
 #include "web/stream.h"
@@ -31,12 +32,27 @@ static int end_chunk(struct completion *c, const char *finish_reason, const char
 	return stream_event(&c->stream, out->at, out->len);
 }
 
+/* Open WebUI's readers look for sources in the first frame; with an empty list of choices others can read it too. */
+static int send_sources(struct completion *c)
+{
+	const char *sources = c->webui ? openwebui_sources(&c->chat) : NULL;
+	struct str *out = c->event;
+
+	if (sources == NULL)
+		return 0;
+	str_clear(out);
+	str_printf(out, "%s,\"choices\":[],\"sources\":%s}", c->head, sources);
+	return stream_event(&c->stream, out->at, out->len);
+}
+
 /* The role stands once, in a chunk of its own before the first text. */
 static int send_role(struct completion *c)
 {
 	if (c->role_sent)
 		return 0;
 	c->role_sent = true;
+	if (send_sources(c) != 0)
+		return -1;
 	str_puts(begin_chunk(c), "\"role\":\"assistant\",\"content\":\"\",\"refusal\":null");
 	return end_chunk(c, NULL, "");
 }
@@ -127,6 +143,10 @@ static const char *finish_of(const struct chat *chat)
 
 static const char *sources_of(struct completion *c)
 {
+	const char *sources = c->webui && !c->streamed ? openwebui_sources(&c->chat) : NULL;
+
+	if (c->webui)
+		return sources == NULL ? "" : arena_printf(c->req->task.arena, ",\"sources\":%s", sources);
 	return arena_printf(c->req->task.arena, ",\"sources\":%s", c->chat.sources);
 }
 

@@ -12,7 +12,7 @@ static const char *server_model(struct request *req, const struct provider_setup
 {
 	struct str *out;
 
-	if (setup->provider == &provider_quote || setup->model == NULL || req->route->form != FORM_OPENAI)
+	if (setup->provider == &provider_quote || setup->model == NULL || req->route->form == FORM_NATIVE_OPENAI)
 		return NULL;
 	out = str_new(req->task.arena);
 	str_puts(out, "{\"id\":");
@@ -21,7 +21,8 @@ static const char *server_model(struct request *req, const struct provider_setup
 	str_json_text(out, setup->name);
 	str_puts(out, ",\"name\":");
 	str_json_text(out, setup->model);
-	str_puts(out, ",\"description\":null}");
+	str_puts(out,
+		",\"description\":null,\"connection_type\":\"external\",\"actions\":[],\"filters\":[],\"tags\":[]}");
 	return out->at;
 }
 
@@ -34,7 +35,9 @@ int openai_model_list(struct request *req)
 	if (rows == NULL)
 		return -1;
 	members = PQgetisnull(rows, 0, 0) ? "" : PQgetvalue(rows, 0, 0);
-	return reply_json_printf(req, 200, "{\"object\":\"list\",\"data\":[%s%s%s]}", members,
+	/* Open WebUI's list is no object of a kind. */
+	return reply_json_printf(req, 200, "{%s\"data\":[%s%s%s]}",
+		req->route->form == FORM_DETAIL ? "" : "\"object\":\"list\",", members,
 		*members != '\0' && own != NULL ? "," : "", own == NULL ? "" : own);
 }
 

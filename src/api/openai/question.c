@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "api/openwebui/items.h"
 #include "base/field.h"
 #include "base/json.h"
 #include "llm/provider.h"
@@ -293,6 +294,10 @@ int question_read(struct completion *c, const char **model)
 	struct provider_setup setup = provider_of_server(c->req->config);
 
 	*model = NULL;
+	c->webui = !c->native && (c->req->route->form == FORM_DETAIL || field_get(c->req->json, "files") != NULL);
+	c->chat.numbered = c->webui;
+	if (c->webui && openwebui_take_params(c->req) < 0)
+		return -1;
 	if (field_text(task, c->req->json, "model", model) < 0)
 		return -1;
 	if (*model == NULL || **model == '\0')
@@ -304,7 +309,7 @@ int question_read(struct completion *c, const char **model)
 	/* The server's own model is asked without a workspace. */
 	if (c->native || setup.provider == &provider_quote || setup.model == NULL || strcmp(*model, setup.model) != 0)
 		c->chat.slug = *model;
-	return 0;
+	return c->webui ? openwebui_read_items(c->req, &c->chat) : 0;
 }
 
 int question_unknown(struct completion *c, const char *model)

@@ -16,6 +16,7 @@ struct completion {
 	const char *head;                /* the members that every chunk begins with */
 	bool streamed, include_usage, role_sent;
 	bool native; /* under /v1/openai: AnythingLLM's members too */
+	bool webui;  /* as Open WebUI has it: sources by item, in the first frame */
 };
 
 /* Fill c->chat from the body, and *model with the name that was asked for.  -1 with the reason in the task. */

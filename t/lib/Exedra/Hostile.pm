@@ -113,7 +113,10 @@ sub targets {
     my @routes = Exedra::Test::routes();
     for my $route (@routes) {
         ($route->{target} = $route->{pattern}) =~ s/\{(\w+)[^}]*\}/$names{$1} \/\/ 'none'/ge;
+        # What the web server's include passes under /api only.
+        $route->{target} = "/api$route->{target}" if $route->{pattern} !~ m{^/(?:v1/|(?:ping|livez|readyz|metrics)$)};
         @$route{qw(shut words)} = $route->{form} eq 'openai' ? (401, qr/"code":"invalid_api_key"/)
+            : $route->{form} eq 'detail' ? (401, qr/^\{"detail":"(?:Not authenticated|Your session has expired or the token is invalid\. Please sign in again\.)"\}$/)
             : (403, qr/^\{"error":"No valid api key found\."\}$/);
     }
     return @routes;
@@ -149,7 +152,7 @@ sub wrong_with {
     my ($type, $sniff) = map { $got->{headers}{$_} // '' } qw(content-type x-content-type-options);
     return 'no X-Content-Type-Options' if $sniff ne 'nosniff' && !$front && $got->{status} != 413;
     return 'the error is no JSON' if ref $got->{json} ne 'HASH' || $type !~ m{^application/json};
-    return 'the error has no words' if !grep { ref $_ || length } grep { defined } @{ $got->{json} }{qw(error message)};
+    return 'the error has no words' if !grep { ref $_ || length } grep { defined } @{ $got->{json} }{qw(error message detail)};
     return '';
 }
 

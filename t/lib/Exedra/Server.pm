@@ -42,6 +42,12 @@ sub write_settings {
     return $file;
 }
 
+# The database, if there is one, and our own program that reads files.
+sub usual_settings {
+    my ($db) = @_;
+    return ('extract.program' => build_dir() . '/exedra-extract', $db ? ('db.url' => $db->conninfo('runtime')) : ());
+}
+
 # ---- Exedra ----
 
 # Starts the pool on a socket of its own and waits until it answers.
@@ -56,8 +62,7 @@ sub start_exedra {
     my $dir = new_dir('exedra');
     my $listen = $with{listen} // "$dir/sock";
     $listen = '127.0.0.1:' . free_port() if $listen eq 'tcp';
-    my %settings = (listen => $listen, processes => 2, 'extract.program' => build_dir() . '/exedra-extract', $with{db} ? ('db.url' => $with{db}->conninfo('runtime')) : (),
-        %{ $with{settings} // {} });
+    my %settings = (listen => $listen, processes => 2, usual_settings($with{db}), %{ $with{settings} // {} });
     my $self = bless {
         name => 'exedra', socket => $listen, log => "$dir/log", dir => $dir, settings => \%settings,
         conf => write_settings("$dir/exedra.conf", \%settings),
@@ -174,7 +179,7 @@ END
 sub start_cgi {
     my (%with) = @_;
     my $dir = new_dir('cgi');
-    my %settings = ('extract.program' => build_dir() . '/exedra-extract', $with{db} ? ('db.url' => $with{db}->conninfo('runtime')) : (), %{ $with{settings} // {} });
+    my %settings = (usual_settings($with{db}), %{ $with{settings} // {} });
     my $conf = write_settings("$dir/exedra.conf", \%settings);
     my $program = program('exedra') // die 'no exedra in ' . build_dir() . "\n";
     return { program => [$program, '-c', $conf], env => $with{env} // {} };
