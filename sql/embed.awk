@@ -4,7 +4,7 @@
 # the beginning of a comment's line is for store/db.c: requests that wait for a connection may run it in one commit.
 
 function quote(line) {
-	gsub(/\\/, "\\\\", line)
+	gsub(/\\/, "\\\\&", line)
 	gsub(/"/, "\\\"", line)
 	gsub(/\?\?/, "?\\?", line)
 	return "\t\"" line "\\n\"\n"

@@ -5,20 +5,21 @@ use lib 't/lib';
 use Exedra::Test;
 
 my @directory = qw(credential embed_address invite job schema_version server_embedder sign_in sign_in_token tenant);
-my @tenant_tables = qw(account chat chunk document document_text document_version embed embedded embedder embedding
-    file file_part folder open_chat provider setting thread usage workspace workspace_account workspace_document
-    workspace_file);
+my @tenant_tables = qw(account chat chunk document document_text document_version embed embedded embedder
+    embedding embedding_code file file_part folder open_chat provider segment segment_part setting thread usage
+    word workspace workspace_account workspace_document workspace_file);
 my @may_call = qw(account_id acting_account apply_env asker begin_sign_in change_embed change_user chat_history
-    check_embed_limits check_embeddings check_setting check_version choose_embedder chunk_text claim_invite claim_job
-    close_chat close_session complete_embedding conversation count_jobs delete_user disable_invite drop_embedding
-    embed_conversation embed_keeps embed_lets end_job enqueue_job enqueue_later enter enter_embed epoch fail_chats
-    file_hash file_head file_status file_tail find_embedder iso issue_token json_array json_chat_row json_document
-    json_embed json_embed_chat json_embed_item json_extend json_file json_file_meta json_history json_knowledge
-    json_knowledge_file json_members json_model json_origin json_owner json_source json_thread json_user
-    json_visitor_history json_workspace json_workspace_document known_settings list_invites new_embed new_invite
-    note_embedder open_chat open_embed_chat open_session other_admins own_key put_provider put_settings redeem_token
-    replace_key resume role_name sees_all serving_embedder set_members setting_on stopped sweep_chats sweep_documents
-    sweep_embeddings tenant_id unembedded wanted_embedder work_on workspace_files);
+    check_embed_limits check_embeddings check_setting check_version choose_embedder chunk_text claim_invite
+    claim_job close_chat close_session complete_embedding conversation count_jobs delete_user disable_invite
+    drop_embedding embed_conversation embed_keeps embed_lets end_job enqueue_job enqueue_later enter enter_embed
+    epoch fail_chats file_hash file_head file_status file_tail find_embedder iso issue_token json_array
+    json_chat_row json_document json_embed json_embed_chat json_embed_item json_extend json_file json_file_meta
+    json_history json_knowledge json_knowledge_file json_members json_metadata json_model json_origin json_owner
+    json_pinned json_source json_thread json_user json_visitor_history json_workspace json_workspace_document
+    known_settings list_invites new_embed new_invite note_embedder open_chat open_embed_chat open_session
+    other_admins own_key put_provider put_settings redeem_token replace_key replace_segments resume role_name
+    sees_all serving_embedder set_members setting_on stopped sweep_chats sweep_documents sweep_embeddings
+    tenant_id tend_segments unembedded wanted_embedder work_on workspace_files);
 my @definers = qw(begin_sign_in change_user check_version claim_invite claim_job close_session count_jobs
     disable_invite embedder_changed end_job enqueue_job enqueue_later enter enter_embed fail_chats issue_token
     list_invites new_embed new_invite note_embedder open_session own_key redeem_token replace_key stopped sweep_chats

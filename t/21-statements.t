@@ -86,7 +86,14 @@ my %parameters = (
     'document/move' => [["'{custom-documents,x}'", "'{NAME,y}'", "'{custom-documents,x}'", "'{new.json,z}'"]],
     'folder/create' => [["'new'"], ["'custom-documents'"]], 'folder/delete' => [["'custom-documents'"], ["'new'"]],
     'document/folder' => [["'custom-documents'", 0, 100], ["'custom-documents'", 0, 'NULL']],
-    'chunk/search' => [['WORKSPACE', "'what is word7 of chunk5'", 4]],
+    'chunk/show' => [["'{DOCUMENT}'", "'{VERSION}'", "'{1}'", "'{0.5}'", "'{0.25}'"], ["'{DOCUMENT,0}'", "'{VERSION,0}'", "'{0,0}'", "'{0.5,1}'", "'{NULL,NULL}'"]],
+    'segment/find' => [["'{WORKSPACE}'", "'{}'", "'what is word7 of chunk5'"], ["'{}'", "'{FILE}'", "'word7'"], ["'{WORKSPACE,0}'", "'{FILE,0}'", "''"]],
+    'segment/write' => [['VERSION', 100, "'simple'", q('\x0001'), q(array['\x00'::bytea])]], 'segment/merge' => [['SEGMENT'], [0]],
+    'segment/replace' => [["'{SEGMENT}'", "'simple'", 2, q(array['\x00'::bytea]), "'{VERSION}'", "'{0}'", "'{0}'"]],
+    'word/read' => [["'{SEGMENT,SEGMENT,0}'", "'{0,1,0}'"]], 'word/all' => [['SEGMENT']],
+    'embedding/code' => [['EMBEDDER', "'{VERSION,0}'", "'{0,0}'", "'{100,100}'"]], 'embedding/read' => [['EMBEDDER', "'{VERSION,VERSION}'", "'{0,1}'"]],
+    'workspace/search' => [["'SLUG'"]], 'workspace_document/pin' => [["'SLUG'", "'custom-documents'", "'NAME'", 'true']],
+    'workspace_document/pinned' => [['WORKSPACE', 8000]],
     'chunk/write' => [['VERSION', 100, "'{one passage,another}'", "'{one passage,another}'", "'simple'"]],
     'chat/open' => [["'SLUG'", "'Why?'", 'NULL', 'NULL', "'[]'", "'api'", 'gen_random_uuid()', "'w1'", 'NULL', 'NULL', 'true'],
         ["'SLUG'", "'Why?'", "'query'", "'s1'", "'[]'", "'api'", 'gen_random_uuid()', "'w1'", 'NULL', 'TENANT', 'true'],
@@ -149,12 +156,15 @@ INSERT INTO exedra.document_version (id, tenant_id, sha256, n_chunks) OVERRIDING
 INSERT INTO exedra.job (id, tenant_id, kind, subject_id, state, worker, ticket) OVERRIDING SYSTEM VALUE
     SELECT i, tenant, 'read_file', i, CASE WHEN i % 100 = 0 THEN 'waiting' ELSE 'running' END::exedra.job_state, 'w1', md5((8 * i + 1)::text)::uuid FROM things;
 INSERT INTO exedra.document_text SELECT tenant, i, 0, 'The whole text.' FROM things;
-INSERT INTO exedra.chunk (tenant_id, version_id, no, text, words, length)
-    SELECT tenant, i, no, 'chunk', to_tsvector('simple', 'chunk' || no || ' word' || i % 10), 2 FROM things, generate_series(0, 1) no;
+INSERT INTO exedra.chunk (tenant_id, version_id, no, text) SELECT tenant, i, no, 'chunk' FROM things, generate_series(0, 1) no;
+INSERT INTO exedra.segment (id, tenant_id, language, n_chunks) OVERRIDING SYSTEM VALUE SELECT i, tenant, 'simple', 2 FROM things;
+INSERT INTO exedra.segment_part SELECT tenant, i, 0, i, 0, 2, 'simple', '\\x00020002' FROM things;
+INSERT INTO exedra.word SELECT tenant, i, b, '\\x03617364040101' FROM things, generate_series(0, 1) b;
 INSERT INTO exedra.embedder (id, tenant_id, provider, model, dimension) OVERRIDING SYSTEM VALUE SELECT i, tenant, 'p', CASE i WHEN 2 * tenant - 1 THEN 'm' ELSE 'old' || i END, 2
     FROM things WHERE i <= 2 * $tenants;
 INSERT INTO exedra.embedding SELECT c.tenant_id, 2 * c.tenant_id - 1, c.version_id, c.id, '01', '01234567' FROM exedra.chunk c;
 INSERT INTO exedra.embedded SELECT tenant, i, 2 * tenant - 1 FROM things WHERE i % 7 > 0;
+INSERT INTO exedra.embedding_code SELECT tenant_id, embedder_id, version_id, 0, '\\x4040' FROM exedra.embedded;
 INSERT INTO exedra.workspace_document (tenant_id, workspace_id, document_id) SELECT tenant, CASE WHEN tenant = 1 THEN 1 ELSE i END, i FROM things;
 INSERT INTO exedra.chat (id, tenant_id, workspace_id, account_id, api_session_id, conversation, origin, state, mode, prompt, answer) OVERRIDING SYSTEM VALUE
     SELECT 8 * i + n, tenant, CASE WHEN tenant = 1 THEN 1 ELSE i END, CASE WHEN n % 2 = 0 THEN tenant END, CASE WHEN n > 1 THEN 's1' END, CASE WHEN n > 1 THEN 'ss1' ELSE '' END, 'api',
@@ -168,13 +178,13 @@ INSERT INTO exedra.open_chat (tenant_id, chat_id, ticket, worker)
     SELECT tenant_id, id, md5(id::text)::uuid, 'w1' FROM exedra.chat WHERE state = 'open';
 INSERT INTO exedra.usage (tenant_id, chat_id, provider, model, prompt_tokens, completion_tokens, estimated)
     SELECT tenant, 8 * i + n, 'p', 'm', 1, 1, true FROM things, generate_series(0, 3) n;
-SELECT setval(pg_get_serial_sequence('exedra.' || t, 'id'), 10000000) FROM unnest('{workspace,document,document_version,file,job,chat}'::text[]) t;
+SELECT setval(pg_get_serial_sequence('exedra.' || t, 'id'), 10000000) FROM unnest('{workspace,document,document_version,segment,file,job,chat}'::text[]) t;
 VACUUM ANALYZE;
 END
 
 # ---- plans ----
 
-my %sequential = map { $_ => 1 } qw(account chat chunk credential document document_text document_version embed embed_address embedded embedder embedding file file_part folder
+my %sequential = map { $_ => 1 } qw(embedding_code segment segment_part word account chat chunk credential document document_text document_version embed embed_address embedded embedder embedding file file_part folder
     job open_chat provider setting tenant thread usage workspace workspace_account workspace_document workspace_file);
 
 # What is wrong with a plan: "Seq Scan of chat" and the like.
@@ -196,7 +206,7 @@ sub caller_of {
     my $thing = 2 * $tenant - 1;
     return { TENANT => $tenant, HASH => "sha256('$key$tenant'::bytea)", WORKSPACE => $thing, SLUG => "w$thing",
         THREAD => "t$thing", EMBEDADDRESS => "e$thing", DOCUMENT => $thing, EMBEDDER => $thing, FILE => $thing, FUUID => "md5('f$thing')::uuid", JOB => $thing,
-        VERSION => $thing, NAME => "d$thing.json", CHAT => 8 * $thing + 1, TICKET => "'"
+        VERSION => $thing, SEGMENT => $thing, NAME => "d$thing.json", CHAT => 8 * $thing + 1, TICKET => "'"
         . ($tenant == 1 ? md5(9) : md5(8 * $thing + 1)) . "'::uuid" };
 }
 
@@ -225,7 +235,7 @@ my %for_all = ('chat/fail_worker' => 2000, 'chat/sweep' => 2000, 'document/sweep
 # Who calls; how many milliseconds a call may take; which statements are for this caller.
 my @callers = (['one of 10,000', caller_of(5000, 'key'), 5, qr/./], ['a big tenant', caller_of(1, 'key'), 100, qr{^(?!chat/(?:fail_worker|sweep)|document/sweep|(?:file|knowledge)/(?:delete_all|list))}],
     ['an account with the role default', caller_of(5000, 'anna'), 5,
-    qr{^(?:session/|chat/(?!fail_worker|sweep)|chunk/search|embedder/(?:choose|serve)|vector_store/|usage/|workspace/(?:find|list|show)|thread/|model/)}]);
+    qr{^(?:session/|chat/(?!fail_worker|sweep)|chunk/show|segment/find|word/|embedding/(?:code|read)|embedder/(?:choose|serve)|vector_store/|usage/|workspace/(?:find|list|search|show)|thread/|model/)}]);
 for (@callers) {
     my ($who, $caller, $limit_ms, $may) = @$_;
     subtest $who => sub {

@@ -4,6 +4,7 @@ use lib 't/lib';
 use Exedra::Test;
 use Exedra::Contract;
 use Exedra::OpenWebUI;
+use Exedra::Provider;
 
 my $db = database();
 my $model = start_model;
@@ -263,6 +264,28 @@ subtest 'from an upload to an answer' => sub {
         'another text is found at once';
     http($exedra, DELETE => "/api/v1/files/$file->{id}", key => $key);
     ok !exists ask([{ type => 'collection', id => $docs->{id} }], messages => [{ role => 'user', content => 'Krill?' }])->{json}{sources}, 'a deleted one no more';
+};
+
+subtest 'with an embedder' => sub {
+    my $provider = start_provider();
+    my $deep = tenant($db, 'deep')->{key};
+    my %settings = (reading(), 'llm.url' => $model->{url}, 'llm.model' => 'test-model', 'embed.url' => $provider->{url});
+    my $by_meaning = start_exedra(db => $db, settings => { %settings, 'embed.model' => 'good', processes => 1 });
+    my $file = upload($by_meaning, $deep, 'songs.txt', 'Whales sing in the deep sea.');
+    is read_at_last($by_meaning, $deep, $file->{id})->{status}, 'completed', 'a file is read';
+    is psql($db, "SELECT count(*) FROM exedra.embedded e JOIN exedra.document d ON d.version_id = e.version_id JOIN exedra.file f ON f.id = d.file_id
+        WHERE f.uuid = '$file->{id}'"), 1, 'and has its vectors, though it is in no collection';
+    my $got = http($by_meaning, POST => '/api/chat/completions', key => $deep, json => body(files => [{ type => 'file', id => $file->{id} }],
+        messages => [{ role => 'user', content => 'Whales sing in the deep sea.' }]));
+    cmp_ok $got->{json}{sources}[0]{distances}[0], '>', 0.5, 'they are compared';
+    ok $by_meaning->stop, 'it ends well';
+
+    my $refusing = start_exedra(db => $db, settings => { %settings, 'embed.model' => 'status:413', processes => 1 });
+    $file = upload($refusing, $deep, 'refused.txt', 'Whales sing elsewhere.');
+    is_deeply read_at_last($refusing, $deep, $file->{id}), { status => 'failed', error => 'The embedder refused the text with status 413.' },
+        'what the embedder does not take has failed, and says why';
+    is psql($db, "SELECT count(*) FROM exedra.chunk WHERE text LIKE 'Whales sing elsewhere%'"), 0, 'no passage of it stays behind';
+    ok $refusing->stop, 'it ends well';
 };
 
 # Sources arrive in every mode of every dialect.

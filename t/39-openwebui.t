@@ -249,6 +249,15 @@ subtest 'a file that is still to be read' => sub {
     is psql($db, 'SELECT count(*) FROM exedra.workspace_file'), 0, 'nobody waits any more';
 };
 
+subtest 'without a pool' => sub {
+    my $lone = tenant(my $other = database(), 'lone');
+    my $cgi = start_cgi(db => $other, settings => { reading() });
+    my $file = upload($cgi, $lone->{key}, 'now.txt', 'Nobody else is there.', query => '?process_in_background=false');
+    is_deeply http($cgi, GET => "/api/v1/files/$file->{id}/process/status", key => $lone->{key})->{json}, { status => 'completed' }, 'who waits for a file reads it';
+    $file = upload($cgi, $lone->{key}, 'later.txt', 'Nobody else is there either.');
+    is_deeply read_at_last($cgi, $lone->{key}, $file->{id}), { status => 'completed' }, 'and what nobody waits for is read by and by';
+};
+
 subtest 'one house' => sub {
     my $file = done('shared.txt', 'What one uploads the other uses.');
     collection($exedra, $key, 'Shared');

@@ -12,7 +12,7 @@ my $paths = json_value(slurp($document))->{paths};
 my %documented = map { my $path = $_; map { (uc($_) . " $path" => $paths->{$path}{$_}) } keys %{ $paths->{$path} } } keys %$paths;
 
 # Operations that are still to be built.
-my @missing = ('POST /v1/workspace/{slug}/update-pin', 'POST /v1/workspace/{slug}/vector-search');
+my @missing = ();
 
 # What is otherwise than documented.  `status`: another status; `no`: keys of the example that are not there, or of another type.
 my $placeholder = 'the document shows placeholders';
@@ -34,6 +34,7 @@ my %differs = (
     'POST /v1/workspace/{slug}/update-embeddings' => { no => { message => 'the running original has none' } },
     'POST /v1/workspace/{slug}/chat' => { no => { 'sources.0.chunk' => $text } },
     'POST /v1/workspace/{slug}/thread/{threadSlug}/chat' => { no => { 'sources.0.chunk' => $text } },
+    'POST /v1/workspace/{slug}/vector-search' => { no => { 'results.0.distance' => 'only where a vector was compared: this test has no embedder' } },
     'POST /v1/workspace/{slug}/stream-chat' => { no => { id => $uuid } },
     'POST /v1/workspace/{slug}/thread/{threadSlug}/stream-chat' => { no => { id => $uuid } },
     'GET /v1/system' => { no => { 'settings.PineConeIndex' => 'left out where it is not set', 'settings.[KEY_NAME]' => $placeholder } },

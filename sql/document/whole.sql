@@ -18,7 +18,7 @@ WITH scope AS MATERIALIZED (
            LATERAL (SELECT sum(octet_length(t.text)) AS bytes FROM exedra.document_text t
                      WHERE t.tenant_id = (SELECT exedra.tenant_id()) AND t.version_id = d.version_id) t
 )
-SELECT d.id AS document_id, d.title, t.text, exedra.json_source(d, d.uuid, t.text, NULL) AS source
+SELECT d.id AS document_id, d.title, t.text, exedra.json_source(d, d.uuid, t.text, NULL, NULL) AS source
   FROM sized s,
        LATERAL (SELECT * FROM exedra.document d WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.id = s.id LIMIT 1) d,
        LATERAL (SELECT string_agg(t.text, '' ORDER BY t.no) AS text FROM exedra.document_text t

@@ -7,7 +7,7 @@ SELECT exedra.define_type('opened_chat', '
     name text, prompt text, temperature double precision, top_n int, chat_provider text, chat_model text, refusal text, mode text,
     username text, bio text,
     provider_name text, provider_url text, provider_key text, provider_model text, provider_context int,
-    history text, has_passages boolean');
+    history text, has_passages boolean, has_pinned boolean, similarity_threshold double precision');
 
 CREATE OR REPLACE FUNCTION exedra.acting_account(act_as bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -82,6 +82,7 @@ BEGIN
         o.prompt := room.prompt;
         o.temperature := room.temperature;
         o.top_n := room.top_n;
+        o.similarity_threshold := room.similarity_threshold;
         o.chat_provider := room.chat_provider;
         o.chat_model := room.chat_model;
         o.refusal := room.refusal;
@@ -115,6 +116,8 @@ BEGIN
                   JOIN exedra.document d ON d.tenant_id = tenant AND d.id = l.document_id
                   JOIN exedra.document_version v ON v.tenant_id = tenant AND v.id = d.version_id
                  WHERE l.tenant_id = tenant AND l.workspace_id = room.id AND v.n_chunks > 0);
+            o.has_pinned := EXISTS (
+                SELECT FROM exedra.workspace_document l WHERE l.tenant_id = tenant AND l.workspace_id = room.id AND l.pinned);
         END IF;
     END IF;
     RETURN NEXT o;

@@ -218,7 +218,7 @@ BEGIN
     END IF;
     IF after > 0 AND exedra.unembedded(0, server_provider, server_model, server_asked, 1) <> '{}' THEN
         -- What is left has failed; it is looked at again from time to time.
-        PERFORM exedra.enqueue_later('embed_check', ARRAY[0], 600, true);
+        PERFORM exedra.enqueue_later('embed_check', ARRAY[0], 600, false);
     END IF;
     RETURN true;
 END $$;

@@ -25,6 +25,10 @@ int anythingllm_workspace_update(struct request *);
 int anythingllm_workspace_chats(struct request *);
 int anythingllm_workspace_embed(struct request *);
 
+/* anythingllm/search.c */
+int anythingllm_vector_search(struct request *);
+int anythingllm_update_pin(struct request *);
+
 /* anythingllm/upload.c, link.c, raw_text.c */
 int anythingllm_document_upload(struct request *);
 int anythingllm_document_upload_to(struct request *);

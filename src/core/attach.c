@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/attach.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -100,11 +99,9 @@ static int add_whole(struct chat *chat, const struct chat_item *item, int no)
 int attach_search(struct task *task, const struct config *config, const char *workspaces, const char *files,
 	const char *question, int most, const struct passage **found)
 {
-	(void)config;
-	(void)files;
-	*found = NULL;
-	return workspaces[1] == '}' ? 0
-				    : retrieve_passages(task, strtoll(workspaces + 1, NULL, 10), question, most, found);
+	const struct retrieve_scope scope = {workspaces, files};
+
+	return retrieve(task, config, &scope, question, &(struct retrieve_wishes){.top_n = most}, found);
 }
 
 static int add_found(struct chat *chat, const struct chat_item *item, int no)

@@ -109,7 +109,9 @@ static void read_opened(struct chat *chat, PGresult *rows)
 	if (chat->temperature == NULL && db_text(rows, 0, "temperature") != NULL)
 		chat->temperature = &chat->workspace_temperature;
 	chat->top_n = (int)db_int(rows, 0, "top_n");
+	chat->threshold = db_number(rows, 0, "similarity_threshold");
 	chat->has_passages = db_true(rows, 0, "has_passages");
+	chat->has_pinned = db_true(rows, 0, "has_pinned");
 	chat->mode = keep(chat, rows, "mode");
 	chat->model = chat->model_asked != NULL ? chat->model_asked : keep(chat, rows, "chat_model");
 }
@@ -199,41 +201,78 @@ static bool is_query(const struct chat *chat)
 	return strcmp(chat->mode, "query") == 0;
 }
 
+/* Passages behind those that are there already. */
+static void add_passages(struct chat *chat, const struct passage *more, int n)
+{
+	struct passage *all = arena_get(chat->task->arena, (size_t)(chat->n_passages + n + 1) * sizeof(*all));
+
+	if (chat->n_passages > 0)
+		memcpy(all, chat->passages, (size_t)chat->n_passages * sizeof(*all));
+	if (n > 0)
+		memcpy(all + chat->n_passages, more, (size_t)n * sizeof(*all));
+	chat->passages = all;
+	chat->n_passages += n;
+}
+
+/* Quoting answers the question alone: without what was said before, without what is always shown. */
+static bool is_quoting(const struct chat *chat)
+{
+	return chat->setup.provider == &provider_quote;
+}
+
+static int add_pinned(struct chat *chat)
+{
+	const struct passage *pinned;
+	int n;
+
+	if (!chat->has_pinned || is_quoting(chat))
+		return 0;
+	n = retrieve_pinned(chat->task, chat->workspace_id, 4 * (size_t)chat->setup.context_tokens, &pinned);
+	if (n < 0)
+		return -1;
+	add_passages(chat, pinned, n);
+	chat->n_pinned = n;
+	return 0;
+}
+
+static int add_found(struct chat *chat)
+{
+	const struct retrieve_scope scope = retrieve_workspace(chat->task->arena, chat->workspace_id);
+	const struct retrieve_wishes wishes = {.top_n = chat->top_n < 1               ? 1
+							: chat->top_n > RETRIEVE_MOST ? RETRIEVE_MOST
+										      : chat->top_n,
+		.threshold = chat->threshold,
+		.without_pinned = chat->n_pinned > 0};
+	const struct passage *found;
+	int n = retrieve(chat->task, chat->config, &scope, chat->message, &wishes, &found);
+
+	if (n < 0)
+		return -1;
+	add_passages(chat, found, n);
+	chat->n_cited = chat->n_passages;
+	return 0;
+}
+
 /* Too few were found: what earlier answers were based on stands in, for the model's eyes only. */
 static int fill_up(struct chat *chat)
 {
+	int n_found = chat->n_cited - chat->n_pinned, n;
 	const struct passage *earlier;
-	struct passage *all;
-	int n;
 
-	/* Quoting answers the question alone, without what was said before. */
-	if (chat->n_cited >= chat->top_n || chat->given != NULL || strcmp(chat->history, "[]") == 0 ||
-		chat->setup.provider == &provider_quote)
+	if (n_found >= chat->top_n || chat->given != NULL || strcmp(chat->history, "[]") == 0 || is_quoting(chat))
 		return 0;
-	n = retrieve_earlier(chat->task, chat->passages, chat->n_cited, chat->top_n - chat->n_cited, &earlier);
-	if (n <= 0)
-		return n;
-	all = arena_get(chat->task->arena, (size_t)(chat->n_cited + n) * sizeof(*all));
-	if (chat->n_cited > 0)
-		memcpy(all, chat->passages, (size_t)chat->n_cited * sizeof(*all));
-	memcpy(all + chat->n_cited, earlier, (size_t)n * sizeof(*all));
-	chat->passages = all;
-	chat->n_passages = chat->n_cited + n;
-	return 0;
+	n = retrieve_earlier(
+		chat->task, chat->passages + chat->n_pinned, n_found, chat->top_n - n_found, &earlier);
+	if (n > 0)
+		add_passages(chat, earlier, n);
+	return n < 0 ? -1 : 0;
 }
 
 /* Step 2.  Query mode refuses where there is nothing to answer from. */
 static int find_passages(struct chat *chat)
 {
-	if (chat->has_passages) {
-		chat->n_cited =
-			retrieve_passages(chat->task, chat->workspace_id, chat->message, chat->top_n, &chat->passages);
-		if (chat->n_cited < 0)
-			return -1;
-		chat->n_passages = chat->n_cited;
-		if (fill_up(chat) < 0)
-			return -1;
-	}
+	if (chat->has_passages && (add_pinned(chat) < 0 || add_found(chat) < 0 || fill_up(chat) < 0))
+		return -1;
 	if (attach_find(chat) < 0)
 		return -1;
 	if (chat->numbered && attach_describe(chat->task, &chat->passages, chat->n_passages) < 0)

@@ -74,15 +74,17 @@ struct chat {
 	const char *workspace_name, *prompt, *refusal, *history, *account_name, *account_bio, *provider_name;
 	double workspace_temperature;
 	int top_n;
-	bool has_passages;
+	double threshold;
+	bool has_passages, has_pinned;
 	struct provider_setup setup;
 	struct arena *scratch; /* memory until the model has been asked: history, messages */
 	size_t prompt_bytes;   /* of all that the model is shown */
 	void *opened; /* the row all this stands in; for chat.c only */
 
 	/* What was found, and what came of it. */
-	const struct passage *passages; /* the cited ones, then those that only the model is shown */
-	int n_passages, n_cited;
+	/* The cited ones: pinned documents, then what was found; then those that only the model is shown. */
+	const struct passage *passages;
+	int n_passages, n_cited, n_pinned;
 	const char *model;
 	struct llm_call call;
 	struct str *answer;     /* as it is stored */

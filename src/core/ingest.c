@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "core/chunk.h"
 #include "core/embed.h"
+#include "core/segment.h"
 #include "core/words.h"
 #include "store/db.h"
 #include "store/secret.h"
@@ -98,11 +99,12 @@ static int write_text(struct task *task, struct arena *small, const struct docum
 
 /* Write the next batch of passages; how many, 0 at the end, -1 on failure. */
 static int write_batch(struct task *task, struct arena *small, struct chunk_walk *walk, const struct document *document,
-	const char *language, int no)
+	const char *language, int no, struct segment_writer *segment)
 {
-	const char *texts[BATCH_CHUNKS], *words[BATCH_CHUNKS];
+	const char *texts[BATCH_CHUNKS], *words[BATCH_CHUNKS], *args[5] = {document->version, NULL, NULL, NULL, language};
+	struct db_call call = {.stmt = &sql_chunk_write, .args = args, .n_args = 5, .binary = true};
 	struct chunk chunk;
-	int n = 0;
+	int n = 0, result;
 
 	while (n < BATCH_CHUNKS && chunk_next(walk, &chunk)) {
 		struct str *prepared = str_new(small);
@@ -117,11 +119,14 @@ static int write_batch(struct task *task, struct arena *small, struct chunk_walk
 	}
 	if (n == 0 || fail_if_stopped(task) < 0)
 		return n == 0 ? 0 : -1;
-	return run_small(task, small, &sql_chunk_write,
-		       ARGS(document->version, db_int_arg(small, no), db_array(small, texts, (size_t)n),
-			       db_array(small, words, (size_t)n), language)) < 0
-		       ? -1
-		       : n;
+	args[1] = db_int_arg(small, no);
+	args[2] = db_array(small, texts, (size_t)n);
+	args[3] = db_array(small, words, (size_t)n);
+	result = db_run_in(small, task, &call, 1);
+	if (result == 0)
+		result = segment_add(segment, call.rows);
+	arena_empty(small);
+	return result < 0 ? -1 : n;
 }
 
 /* What the tenant has set, else the server. */
@@ -138,13 +143,14 @@ static int write_chunks(struct task *task, struct arena *small, const struct con
 		.len = document->text_len,
 		.max_chars = own_or(begun, "chunk_size", config->chunk_chars),
 		.overlap = own_or(begun, "chunk_overlap", config->chunk_overlap)};
+	struct segment_writer *segment = segment_begin(task, document->version, language);
 	int no = 0, n;
 
-	while ((n = write_batch(task, small, &walk, document, language, no)) > 0) {
+	while ((n = write_batch(task, small, &walk, document, language, no, segment)) > 0) {
 		no += n;
 		passed(document, walk.floor > KEEP_BYTES ? walk.floor - KEEP_BYTES : 0);
 	}
-	return n < 0 ? -1 : no;
+	return n < 0 || segment_end(segment) < 0 ? -1 : no;
 }
 
 static void abandon(struct task *task, const char *version)

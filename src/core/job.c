@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "core/embed.h"
 #include "core/read.h"
+#include "core/segment.h"
 #include "core/worker_id.h"
 #include "store/db.h"
 
@@ -26,6 +27,7 @@ static const struct job_kind kinds[] = {
 	{"read_file", read_job, read_job_failed},
 	{"embed_version", embed_job, embed_job_failed},
 	{"embed_check", embed_check, embed_check_failed},
+	{"merge_words", segment_merge, segment_merge_failed},
 };
 
 static struct {

@@ -7,6 +7,7 @@
 
 #include <json-c/json.h>
 
+#include "base/utf8.h"
 #include "core/context.h"
 
 /* The share of the window that is kept for the answer, at most ANSWER_TOKENS. */
@@ -180,19 +181,47 @@ static int add_given(const struct chat *chat, int last, struct llm_message *mess
 	return last - first;
 }
 
-static void add_passages(const struct chat *chat, struct str *system, int64_t *room)
+enum { AROUND_PASSAGE = 40 /* bytes of marks */ };
+
+static void add_context(struct str *system, int no, const char *text, size_t len)
+{
+	str_puts(system, no == 0 ? "\nContext:\n" : "");
+	str_printf(system, "[CONTEXT %d]:\n", no);
+	str_add(system, text, len);
+	str_printf(system, "\n[END CONTEXT %d]\n\n", no);
+}
+
+/* Pinned documents, whole, until the room is used up: the last one is cut.  How many are in. */
+static int add_pinned(const struct chat *chat, struct str *system, int64_t *room)
+{
+	int i, n = 0;
+
+	for (i = 0; i < chat->n_pinned && *room > AROUND_PASSAGE / 4; i++) {
+		const char *text = chat->passages[i].cited;
+		size_t len = text == NULL ? 0 : strlen(text);
+
+		if (len == 0)
+			continue;
+		len = utf8_cut(text, len, 4 * (size_t)*room - AROUND_PASSAGE);
+		add_context(system, n++, text, len);
+		*room -= prompt_estimate(len + AROUND_PASSAGE);
+	}
+	return n;
+}
+
+/* Passages as far as there is room, numbered from `no` on. */
+static void add_passages(const struct chat *chat, struct str *system, int no, int64_t *room)
 {
 	int i;
 
-	for (i = 0; i < chat->n_passages; i++) {
-		int64_t cost = prompt_estimate(strlen(chat->passages[i].cited) + 40);
+	for (i = chat->n_pinned; i < chat->n_passages; i++) {
+		size_t len = strlen(chat->passages[i].cited);
+		int64_t cost = prompt_estimate(len + AROUND_PASSAGE);
 
 		if (cost > *room)
 			continue;
 		*room -= cost;
-		str_printf(system, "%s[CONTEXT %d]:\n%s\n[END CONTEXT %d]\n\n",
-			strstr(system->at, "\nContext:\n") == NULL ? "\nContext:\n" : "", i, chat->passages[i].cited,
-			i);
+		add_context(system, no++, chat->passages[i].cited, len);
 	}
 }
 
@@ -220,7 +249,7 @@ static int put_question(const struct chat *chat, struct llm_message *messages)
 int prompt_assemble(struct chat *chat)
 {
 	struct arena *arena = chat->scratch;
-	int window = chat->setup.context_tokens, n_question, n, i;
+	int window = chat->setup.context_tokens, n_question, n_contexts, n, i;
 	int64_t room = window - (window / ANSWER_SHARE < ANSWER_TOKENS ? window / ANSWER_SHARE : ANSWER_TOKENS);
 	struct str *system = expand(chat, chat->system != NULL   ? chat->system
 					  : chat->prompt == NULL ? ""
@@ -238,6 +267,7 @@ int prompt_assemble(struct chat *chat)
 	room -= prompt_estimate(system->len);
 	if (room < 0)
 		return too_long(chat, "openAiPrompt", "The question and the prompt are");
+	n_contexts = chat->numbered ? 0 : add_pinned(chat, system, &room);
 	n = 1;
 	if (chat->given != NULL)
 		n += add_given(chat, question_at(chat), messages + 1, &room);
@@ -246,7 +276,7 @@ int prompt_assemble(struct chat *chat)
 	if (chat->numbered)
 		n_question = context_put(chat, question, n_question, &room);
 	else
-		add_passages(chat, system, &room);
+		add_passages(chat, system, n_contexts, &room);
 	if (system->len > 0)
 		messages[0] = (struct llm_message){.role = "system", .content = system->at};
 	memcpy(messages + n, question, (size_t)n_question * sizeof(*question));

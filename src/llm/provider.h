@@ -44,11 +44,15 @@ struct passage {
 	const char *title;
 	const char *text;
 	const char *cited; /* the text under the header that clients and models see */
-	double score;
+	const char *id;       /* uuid */
+	const char *metadata; /* of its document: JSON, as a vector search shows it */
+	double score;         /* 0 .. 1 */
+	double distance;      /* 1 - cosine, where its vector was compared */
+	bool compared;
 	int64_t document_id; /* 0: of no document */
 	/* Where passages are told by what they were asked for (core/attach.h). */
 	int item;           /* 0: found in the workspace; N: in the Nth item of the chat */
-	bool whole;         /* not found, but all of a text */
+	bool whole;         /* not found, but a whole text, or its beginning */
 	const char *origin; /* the name of its file */
 	const char *meta;   /* JSON: what readers of Open WebUI's API see of it */
 };

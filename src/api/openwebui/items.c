@@ -10,7 +10,7 @@
 #include "core/fetch.h"
 #include "store/db.h"
 
-enum { MAX_ITEMS = 64 };
+enum { MAX_ITEMS = 64, MAX_PAGES = 3 /* each may take as long as link.timeout allows */ };
 
 static const char *json_text(struct arena *arena, struct json_object *value)
 {
@@ -121,8 +121,9 @@ static const char *texts_of_docs(struct arena *arena, struct json_object *docs)
 	return all->len == 0 ? NULL : all->at;
 }
 
-/* A page that is fetched for this answer only.  What cannot be had is passed over. */
-static const char *fetch_text(struct request *req, const char *address)
+/* A page that is fetched for this answer only.  What cannot be had is passed over, and so is what comes behind a few.
+ */
+static const char *fetch_text(struct request *req, const char *address, int *n_pages)
 {
 	static const char *const no_headers[] = {NULL};
 	struct str *text = str_new(req->task.arena);
@@ -131,7 +132,7 @@ static const char *fetch_text(struct request *req, const char *address)
 	struct url url;
 	int i;
 
-	if (address == NULL || db_enter(&req->task) < 0)
+	if (address == NULL || (*n_pages)++ >= MAX_PAGES || db_enter(&req->task) < 0)
 		return NULL;
 	if (fetch_read_url(&req->task, req->config, address, &url) < 0 ||
 		fetch_url(&req->task, req->config, &url, no_headers, &file) < 0 ||
@@ -145,12 +146,12 @@ static const char *fetch_text(struct request *req, const char *address)
 }
 
 /* A text that the item carries itself; NULL when it carries none. */
-static const char *own_text(struct request *req, struct json_object *from, const char *type)
+static const char *own_text(struct request *req, struct json_object *from, const char *type, int *n_pages)
 {
 	const char *text = text_of(from, "content");
 
 	if (strcmp(type, "url") == 0)
-		return fetch_text(req, text_of(from, "url"));
+		return fetch_text(req, text_of(from, "url"), n_pages);
 	if (strcmp(type, "text") == 0 && text == NULL)
 		text = text_of(field_get(json_object_is_type(field_get(from, "file"), json_type_object)
 						 ? field_get(from, "file")
@@ -173,7 +174,7 @@ static const char *told(struct arena *arena, struct json_object *from, const cha
 }
 
 /* 1 with an item; 0 when it is to be passed over; -1 with the reason in the task. */
-static int read_item(struct request *req, struct json_object *from, struct chat_item *item)
+static int read_item(struct request *req, struct json_object *from, struct chat_item *item, int *n_pages)
 {
 	const char *type = text_of(from, "type"), *id = text_of(from, "id"), *context = text_of(from, "context");
 	struct openwebui_scope scope = {0};
@@ -181,7 +182,7 @@ static int read_item(struct request *req, struct json_object *from, struct chat_
 	type = type == NULL ? "" : type;
 	*item = (struct chat_item){.name = text_of(from, "name"),
 		.whole = context != NULL && strcmp(context, "full") == 0,
-		.text = own_text(req, from, type)};
+		.text = own_text(req, from, type, n_pages)};
 	if (req->task.failure.status != 0)
 		return -1;
 	if (strcmp(type, "file") == 0 && id != NULL)
@@ -214,6 +215,7 @@ int openwebui_read_items(struct request *req, struct chat *chat)
 {
 	struct json_object *list = NULL;
 	struct chat_item *items;
+	int n_pages = 0;
 	size_t i, n;
 
 	if (field_array(&req->task, req->json, "files", &list) < 0)
@@ -225,9 +227,10 @@ int openwebui_read_items(struct request *req, struct chat *chat)
 	chat->items = items = arena_get(req->task.arena, (n + 1) * sizeof(*items));
 	for (i = 0; i < n; i++) {
 		struct json_object *from = json_object_array_get_idx(list, i);
-		int found =
-			json_object_is_type(from, json_type_object) ? read_item(req, from, &items[chat->n_items]) : 0;
+		int found = 0;
 
+		if (json_object_is_type(from, json_type_object))
+			found = read_item(req, from, &items[chat->n_items], &n_pages);
 		if (found < 0)
 			return -1;
 		chat->n_items += found > 0 && !twice(chat, &items[chat->n_items]);

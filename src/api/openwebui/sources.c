@@ -5,12 +5,9 @@
 
 /* ---- one passage ---- */
 
-/* A source begins with its id. */
 void openwebui_put_id(struct str *out, const struct passage *passage)
 {
-	const char *id = strchr(passage->source, ':') + 1;
-
-	str_add(out, id, strcspn(id, ","));
+	str_json_text(out, passage->id);
 }
 
 void openwebui_put_passage(struct str *out, const struct passage *passage)

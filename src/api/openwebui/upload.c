@@ -13,7 +13,7 @@
 #include "web/reply.h"
 #include "web/upload.h"
 
-enum { WAIT_S = 60, FIRST_PAUSE_MS = 20, LAST_PAUSE_MS = 500 };
+enum { WAIT_S = 25 /* less than a worker's time to drain */, FIRST_PAUSE_MS = 20, LAST_PAUSE_MS = 500 };
 
 /* ---- waiting ---- */
 

@@ -333,7 +333,8 @@ sub series {
     eval { wait_for { ($now = $self->descriptors) <= $fds } 5, 'x' };
     push @{ $self->{wrong} }, "$what: $now descriptors, were $fds (" . join(' ', map { "$_->{n}:$_->{fds}" } @runs) . ')' if $now > $fds;
     for my $run (grep { @{ $_->{wrong} } } @runs) {
-        push @{ $self->{wrong} }, "$what, n=$run->{n}: " . join('; ', @{ $run->{wrong} }) . ' [' . symbols($run->{where}) . ']';
+        my $said = join '; ', map { s/[^\x20-\x7e]+/ /gr } @{ $run->{wrong} };
+        push @{ $self->{wrong} }, "$what, n=$run->{n}: $said [" . symbols($run->{where}) . ']';
     }
     return @runs;
 }
