@@ -227,10 +227,11 @@ subtest 'a result' => sub {
         metadata => { title => 'Whale.md', docAuthor => 'Anna', description => 'About é', docSource => 'here', chunkSource => 'link://https://a.test/x', published => 0 } })->{json}{documents}[0];
     my $got = ask($slug, { query => 'whale' });
     my $score = $got->{json}{results}[0]{score};
-    is $got->{body} =~ s/$score/<score>/r =~ s/[0-9a-f]{8}-[0-9a-f-]{27}/<uuid>/r, '{"results":[{"id":"<uuid>","text":"<document_metadata>\nsourceDocument: whale.txt\n'
+    utf8::decode(my $body = $got->{body});
+    is $body =~ s/"score":[\d.]+/"score":<score>/r =~ s/[0-9a-f]{8}-[0-9a-f-]{27}/<uuid>/r, '{"results":[{"id":"<uuid>","text":"<document_metadata>\nsourceDocument: whale.txt\n'
         . 'published: 1/1/1970, 12:00:00 AM\nsource: https://a.test/x\n</document_metadata>\n\nThe \"blue\" whale.",'
         . '"metadata":{"url":"file://whale.txt","title":"whale.txt","author":"Anna","description":"About é","docSource":"here",'
-        . '"chunkSource":"link://https://a.test/x","published":"1/1/1970, 12:00:00 AM","wordCount":3,"tokenCount":' . $document->{token_count_estimate} . '},"score":<score>}]}' =~ s/é/\xc3\xa9/r,
+        . '"chunkSource":"link://https://a.test/x","published":"1/1/1970, 12:00:00 AM","wordCount":3,"tokenCount":' . $document->{token_count_estimate} . '},"score":<score>}]}',
         'to the byte, without a distance: nothing was compared';
     ok $score > 0 && $score < 1, 'its score is between 0 and 1';
     is $got->{json}{results}[0]{id}, psql($db, "SELECT uuid FROM exedra.chunk ORDER BY id DESC LIMIT 1"), 'its id is the passage, as chats cite it';
@@ -241,7 +242,7 @@ subtest 'what may be asked' => sub {
     http($exedra, POST => "/v1/workspace/$slug/update", key => $key, json => { topN => 3 });
     store($slug, "n$_", "otter number$_") for 1 .. 8;
     my %most = (2 => 2, 2.9 => 2, 5 => 5, 1000 => 8, 1 => 1, 0 => 3, -1 => 3, 0.5 => 3, -1e300 => 3);
-    is scalar @{ texts($slug, { query => 'otter', topN => $_ }) }, $most{$_}, "topN $_" for sort keys %most;
+    is scalar @{ texts($slug, { query => 'otter', topN => 0 + $_ }) }, $most{$_}, "topN $_" for sort keys %most;
     is scalar @{ texts($slug, { query => 'otter', topN => undef }) }, 3, 'topN null';
     is scalar @{ texts($slug, { query => 'otter', scoreThreshold => $_ }) }, 3, 'scoreThreshold ' . json_text($_) . ': what is found by words needs to reach none'
         for 0, 0.5, 1, -1, 2, 1e300, undef;
@@ -289,7 +290,6 @@ subtest 'pinned documents' => sub {
     is json_text($answer->{sources}[0]), json_text({ text => "$rules->{pageContent}...continued on in source document...", map { $_ => $rules->{$_} }
         qw(id url title docAuthor description docSource chunkSource published wordCount token_count_estimate) }), 'it is the first source, in a form of its own';
     like $answer->{sources}[1]{text}, qr/tusks/, 'what was found is the second';
-    is index($speaking->{dir} ? json_text($answer->{sources}[0]) : '', '"score"'), -1, 'without a score';
 
     $answer = say($slug, 'Something else entirely?', mode => 'query');
     is $answer->{textResponse}, 'Yes.', 'in query mode it is something to answer from';

@@ -297,6 +297,45 @@ subtest 'deleted while it is embedded' => sub {
     is vectors('gate', $next), '2 1', 'the next is';
 };
 
+# ---- questions ----
+
+# What a search finds, best first, and which of it a vector was compared for; and how the embedder failed.
+sub search {
+    my ($slug, $query, $server) = @_;
+    my $got = http($server // $exedra, POST => "/v1/workspace/$slug/vector-search", key => $key, json => { query => $query, scoreThreshold => 0 });
+    my ($failed) = ($server // $exedra)->log_text =~ /event=embed_failed id=\Q$got->{headers}{'x-request-id'}\E .*code=(\w+)/;
+    return { status => $got->{status}, found => [map { $_->{text} =~ s/.*<.document_metadata>\n\n//sr } @{ $got->{json}{results} }],
+        compared => scalar(grep { defined $_->{distance} } @{ $got->{json}{results} }), failed => $failed };
+}
+
+subtest 'questions' => sub {
+    my $room = room('good:70');
+    document($exedra, $key, "Sea $_", "$_ swim in the sea.", $room->{slug}) for qw(Whales Seals Herrings);
+    my $got = search($room->{slug}, 'which herrings swim');
+    is_deeply [$got->{found}[0], $got->{compared}, $got->{failed}], ['Herrings swim in the sea.', 3, undef], 'find by vectors';
+    is $provider->last_request('embed which herrings swim')->{json}{model}, 'good:70', '... of the workspace\'s embedder';
+    search($room->{slug}, 'ä' x 5000);
+    is scalar(() = $provider->last_request('embed ' . 'ä' x 4096)), 1, 'a long question is cut';
+    # From here on the same vectors are said to be another model's.
+    my %fault = ('status:500' => 'embed_error', 'nan' => 'embed_vector', 'good:71' => 'embed_dimension', 'cut' => 'embed_cut', 'status:404' => 'embed_model');
+    for my $model (sort keys %fault) {
+        psql($db, "UPDATE exedra.embedder SET model = '$model' WHERE dimension = 70; UPDATE exedra.workspace SET embedding_model = '$model' WHERE id = $room->{id}");
+        $got = search($room->{slug}, "the sea, $model");
+        is_deeply [@$got{qw(status compared failed)}, scalar @{ $got->{found} }], [200, 0, $fault{$model}, 3], "$model: found by words alone";
+    }
+    psql($db, "UPDATE exedra.embedder SET model = 'never' WHERE dimension = 70; UPDATE exedra.workspace SET embedding_model = 'never' WHERE id = $room->{id}");
+    my $one = start_exedra(db => $db, settings => { %settings, processes => 1, 'embed.timeout' => $timeout });
+    is search($room->{slug}, 'the sea', $one)->{failed}, 'embed_timeout', 'one that does not answer is waited for';
+    is search($room->{slug}, 'the sea', $one)->{failed}, 'embed_shunned', '... and not asked again for a while';
+    is scalar(@{ search($room->{slug}, 'the sea', $one)->{found} }), 3, '... and the words find what there is';
+    my $other = room('good:72');
+    document($exedra, $key, 'Sea again', 'Crabs swim in the sea.', $other->{slug});
+    is search($other->{slug}, 'crabs', $one)->{compared}, 1, 'another model there is asked';
+    ok $one->stop, 'it ends well';
+    psql($db, "UPDATE exedra.embedder SET model = 'good:70' WHERE dimension = 70; UPDATE exedra.workspace SET embedding_model = 'good:70' WHERE id = $room->{id}");
+    is search($room->{slug}, 'the sea')->{compared}, 3, 'when it is well again, so is the search';
+};
+
 # ---- changes ----
 
 # Which embedder a search would compare with.
@@ -311,11 +350,13 @@ subtest 'another model for a workspace' => sub {
     wait_for { grep { ($_->{json}{model} // '') eq 'gate' && $_->{json}{input}[0] =~ /^change/ } $provider->requests } 20, 'the first new vectors to be asked for';
     is serving($room), 'good:30', 'after a change the old ones serve still';
     is_deeply [map { vectors('good:30', $_) } @documents], [('3 1') x 20], '... all of them';
+    is_deeply [@{ search($room->{slug}, 'Passage 2 of text') }{qw(compared failed)}], [4, undef], '... in searches';
     my $late = document($exedra, $key, 'Change later', text(1));
     $provider->open_gate;
     is_deeply [grep { $_ eq $late->{location} } @{ docpaths(put($room->{slug}, $late)) }], [$late->{location}], 'a document that is put in meanwhile gets the new ones';
     wait_for { vectors('gate', $documents[-1]) eq '3 1' && !grep { vectors('gate', $_) ne '3 1' } @documents } 30, 'all new vectors';
     is serving($room), 'gate', 'when they are there, they serve';
+    is_deeply [@{ search($room->{slug}, 'Passage 2 of text') }{qw(compared failed)}], [4, undef], '... in searches';
     wait_for { vectors('good:30') eq '0 0' && psql($db, "SELECT count(*) FROM exedra.embedder WHERE model = 'good:30'") == 0 } 20, 'the end of the old ones';
     pass 'the old ones are deleted';
     wait_for { psql($db, "SELECT count(*) FROM exedra.job WHERE kind IN ('embed_version', 'embed_check') AND state <> 'failed' AND due_at < now() + interval '1 min'") == 0 } 20, 'the end of the jobs';

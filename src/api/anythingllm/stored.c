@@ -25,8 +25,8 @@ int stored_metadata_text(struct request *req, const char *text, size_t len, stru
 int stored_metadata(struct request *req, struct json_object *value, struct json_object **metadata)
 {
 	if (json_object_is_type(value, json_type_string))
-		return stored_metadata_text(req, json_object_get_string(value),
-			(size_t)json_object_get_string_len(value), metadata);
+		return stored_metadata_text(
+			req, json_object_get_string(value), (size_t)json_object_get_string_len(value), metadata);
 	*metadata = value;
 	if (value != NULL && !json_object_is_type(value, json_type_object))
 		return field_refuse(&req->task, "metadata", "an object");

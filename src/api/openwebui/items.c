@@ -70,10 +70,15 @@ int openwebui_take_params(struct request *req)
 
 /* ---- files ---- */
 
-/* A text member; anything else counts as not there: what cannot be understood is passed over. */
+/* A member; what cannot be understood is passed over, so anything else than an object has none. */
+static struct json_object *member_of(struct json_object *object, const char *name)
+{
+	return json_object_is_type(object, json_type_object) ? field_get(object, name) : NULL;
+}
+
 static const char *text_of(struct json_object *object, const char *name)
 {
-	struct json_object *value = json_object_is_type(object, json_type_object) ? field_get(object, name) : NULL;
+	struct json_object *value = member_of(object, name);
 
 	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
@@ -97,6 +102,8 @@ static void add_names(struct openwebui_scope *scope, struct json_object *item)
 
 static int find_documents(struct request *req, struct openwebui_scope *scope, struct chat_item *item)
 {
+	if (scope->n == 0)
+		return 0;
 	if (openwebui_scope_find(req, scope) < 0)
 		return -1;
 	item->workspaces = scope->workspaces;
@@ -152,15 +159,11 @@ static const char *own_text(struct request *req, struct json_object *from, const
 
 	if (strcmp(type, "url") == 0)
 		return fetch_text(req, text_of(from, "url"), n_pages);
-	if (strcmp(type, "text") == 0 && text == NULL)
-		text = text_of(field_get(json_object_is_type(field_get(from, "file"), json_type_object)
-						 ? field_get(from, "file")
-						 : NULL,
-				       "data"),
-			"content");
 	if (*type == '\0')
-		text = texts_of_docs(req->task.arena, field_get(from, "docs"));
-	return strcmp(type, "text") == 0 || *type == '\0' ? text : NULL;
+		return texts_of_docs(req->task.arena, member_of(from, "docs"));
+	if (strcmp(type, "text") != 0)
+		return NULL;
+	return text != NULL ? text : text_of(member_of(member_of(from, "file"), "data"), "content");
 }
 
 /* As the client wrote it; what it knows of the text need not be told back. */
