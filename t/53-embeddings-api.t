@@ -69,7 +69,7 @@ subtest 'OpenAI' => sub {
 };
 
 subtest 'what is refused' => sub {
-    my $before = () = $provider->requests;
+    my $before = my @before = $provider->requests;
     my $input = qr/^input must be/;
     for my $case (['nothing', {}, 'input', $input], ['null', { input => undef }, 'input', $input], ['an empty text', { input => '' }, 'input', $input],
         ['an empty list', { input => [] }, 'input', qr/from 1 to 2048/], ['a list with an empty text', { input => ['x', ''] }, 'input', $input], ['a number', { input => 5 }, 'input', $input],
@@ -84,7 +84,7 @@ subtest 'what is refused' => sub {
         is $got->{json}{error}{param}, $field, '... by the name of the field';
         like $got->{json}{error}{message}, $message, '... in words';
     }
-    is scalar(() = $provider->requests), $before, 'nobody is asked for that';
+    is scalar(my @asked = $provider->requests), $before, 'nobody is asked for that';
     is ask({ input => 'x' }, key => 'wrong')->{status}, 401, 'a bad key';
     is native({ input => 'x' }, key => 'wrong')->{status}, 403, '... under /v1/openai';
 };

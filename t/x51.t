@@ -4,7 +4,6 @@ use lib 't/lib';
 use Exedra::Test;
 use Exedra::Contract;
 use Exedra::Model ();
-use Time::HiRes qw(time);
 
 # An embedder: texts that hold a name get the name's vector, others one that is like none.  Names and vectors come by a file, which
 # the test may add to.
@@ -15,7 +14,7 @@ my $embedder = start_model(answer => sub {
     my $input = $request->{json}{input};
     my @data = map { my $text = $_; my ($name) = grep { $text =~ /\b$_\b/ } keys %vector; $vector{ $name // 'other' } } ref $input ? @$input : $input;
     my $i = 0;
-    Exedra::Model::reply_json($client, { object => 'list', data => [map { { object => 'embedding', index => $i++, embedding => [split /,/, $_] } } @data] });
+    Exedra::Model::reply_json($client, { object => 'list', data => [map { { object => 'embedding', index => $i++, embedding => [map { 0 + $_ } split /,/, $_] } } @data] });
 });
 sub teach { my (%vector) = @_; spew($names, join '', (-e $names ? slurp($names) : ''), map { "$_\t" . join(',', @{ $vector{$_} }) . "\n" } sort keys %vector) }
 
@@ -41,6 +40,8 @@ sub cosine { my ($a, $b) = @_; return dot($a, $b) / sqrt(dot($a, $a) * dot($b, $
 # "text score distance", with three digits; '-' for no distance.
 sub shown { return [map { join ' ', passage($_), sprintf('%.3f', $_->{score}), defined $_->{distance} ? sprintf '%.3f', $_->{distance} : '-' } @_] }
 
+srand 51;
+
 # ---- few, by hand ----
 
 my %vector = (other => [0, 0, 1], east => [1, 0, 0], northeast => [1, 1, 0], north => [0, 2, 0], west => [-3, 0, 0], south => [0, -1, 0], upeast => [1, 0, 1]);
@@ -52,7 +53,7 @@ subtest 'nearest first' => sub {
     my %like = (query => 'asking', topN => 10);
     my @all = ('Toward east. 1.000 0.000', 'Toward northeast. 0.707 0.293', 'Toward upeast. 0.707 0.293');
     is_deeply shown(ask($slug, { %like, scoreThreshold => 0.25 })), \@all, 'with their cosines; vectors need not have the length 1';
-    is_deeply shown(ask($slug, { %like, scoreThreshold => 0.71 })), [@all[0]], 'above the threshold only';
+    is_deeply shown(ask($slug, { %like, scoreThreshold => 0.71 })), [$all[0]], 'above the threshold only';
     is scalar ask($slug, { query => 'asking', topN => 2, scoreThreshold => 0 }), 2, 'as many as are asked for';
     is_deeply shown(ask($slug, { %like, scoreThreshold => 0 })), [@all, map { "Toward $_" } 'north. 0.000 1.000', 'other. 0.000 1.000', 'south. 0.000 1.000'],
         'what has nothing to do with it scores 0, not 1';
@@ -193,5 +194,5 @@ for my $case ([64, 3000, 7], [37, 700, 700], [8, 2500, 2500], [1, 300, 1], [129,
     };
 }
 
-print grep { /embed/ } map { "$_\n" } split /\n/, $exedra->log_text; print psql($db, "SELECT * FROM exedra.embedder; SELECT count(*) FROM exedra.embedded; SELECT kind,state,reason FROM exedra.job"); ok $_->stop, 'exedra ends well' for $exedra, $wordy;
+ok $_->stop, 'exedra ends well' for $exedra, $wordy;
 done_testing;
