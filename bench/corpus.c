@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * What retrieval is measured on.
  *
- *   corpus texts DOCUMENTS CHARACTERS SEED      a document a line, of made-up words: 200,000 different ones after 111 of
- *       English, by Zipf's law (exponent 1.05), a seventh of each document from 60 words of its own
- *   corpus vectors N DIMENSIONS CLUSTERS SPREAD QUESTIONS FILE SEED      N vectors of length 1, each its cluster's centre
- *       plus noise: components of both are normal, with deviations 1 and SPREAD.  As PostgreSQL's COPY in binary: tenant 1,
- *       embedder 1, version (100 each), chunk, code, vector.  FILE gets the questions, drawn likewise, a line each: the
- *       chunks of the 8 nearest by the exact cosine, a tab, the vector in hexadecimal. */
+ *   corpus texts DOCUMENTS CHARACTERS SEED      a document a line, of made-up words: 200,000 different ones after 111
+ * of English, by Zipf's law (exponent 1.05), a seventh of each document from 60 words of its own corpus vectors N
+ * DIMENSIONS CLUSTERS SPREAD QUESTIONS FILE SEED      N vectors of length 1, each its cluster's centre plus noise:
+ * components of both are normal, with deviations 1 and SPREAD.  As PostgreSQL's COPY in binary: tenant 1, embedder 1,
+ * version (100 each), chunk, code, vector.  FILE gets the questions, drawn likewise, a line each: the chunks of the 8
+ * nearest by the exact cosine, a tab, the vector in hexadecimal. */
 #include <arpa/inet.h>
 #include <math.h>
 #include <stdint.h>

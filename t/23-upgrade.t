@@ -100,7 +100,7 @@ subtest 'who may not upgrade' => sub {
 sub statuses {
     my ($exedra, $key) = @_;
     my %seen;
-    for my $route (grep { $_->{needs} !~ /no-database/ } routes()) {
+    for my $route (grep { $_->{needs} !~ /no-database/ && $_->{method} ne 'OPTIONS' } routes()) {
         (my $target = $route->{pattern}) =~ s/\{[^}]*\}/kept/g;
         my $got = http($exedra, $route->{method} => $target, key => $key, $route->{method} eq 'POST'
             ? (json => { name => 'New', message => 'Anything?', textContent => 'x', metadata => { title => 'x' } }) : ());

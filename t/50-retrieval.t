@@ -3,8 +3,8 @@
 # is asked of a search: numbers that are none, questions that are too long, documents that are pinned.
 use lib 't/lib';
 use Exedra::Test;
+use Exedra::Answer qw(in_parallel);
 use Exedra::Contract;
-use Exedra::Model ();
 
 my $db = database();
 my $exedra = start_exedra(db => $db, settings => { 'chunk.size' => 100, 'chunk.overlap' => 0 });
@@ -152,6 +152,31 @@ subtest 'a text with more passages than a segment' => sub {
     is_deeply texts($slug, { query => 'all' }), [], 'a word that is in all of them counts as a stop word';
     my $many = join ' ', map { "number$_" } 1 .. 1500;
     is scalar @{ texts($slug, { query => $many, topN => 1000 }) }, 1000, 'a question of 1,500 words';
+};
+
+subtest 'while words are merged' => sub {
+    my $busy = tenant($db, 'busy');
+    my ($slug, $noise) = map { room($_, key => $busy->{key}) } 'Kept', 'Noise';
+    store($slug, "kept $_", "axolotl kept$_", key => $busy->{key}) for 1 .. 10;
+    my $merged = sub { return psql($db, "SELECT max(s.id) FROM exedra.segment s JOIN exedra.tenant t ON t.id = s.tenant_id WHERE t.name = 'busy' AND s.n_chunks > 1") || 0 };
+    # Two write, and take away again; one asks.
+    my @wrong = grep { @$_ } in_parallel(3, sub {
+        my ($what) = @_;
+        my @bad;
+        if ($what eq 'ask') {
+            for (1 .. 150) { my $n = @{ texts($slug, { query => 'axolotl', topN => 50 }, key => $busy->{key}) }; push @bad, "$n found" if $n != 10 }
+            return \@bad;
+        }
+        for my $i (1 .. 80) {
+            my $document = store($noise, "noise $what $i", "axolotl noise $what", key => $busy->{key});
+            http($exedra, DELETE => '/v1/system/remove-documents', key => $busy->{key}, json => { names => [$document->{location}] }) if $i % 2;
+        }
+        return \@bad;
+    }, qw(ask write1 write2));
+    is_deeply \@wrong, [], 'each answer is whole';
+    wait_for { psql($db, "SELECT count(*) FROM exedra.job") == 0 } 30, 'merging to end';
+    cmp_ok $merged->(), '>', 0, 'there was something to merge';
+    is scalar @{ texts($noise, { query => 'write1', topN => 100 }, key => $busy->{key}) }, 40, 'what was written meanwhile is found';
 };
 
 subtest 'where it looks' => sub {

@@ -190,7 +190,7 @@ for my $case ([64, 3000, 7], [37, 700, 700], [8, 2500, 2500], [1, 300, 1], [129,
             $wrong++ if "@scores" ne join ' ', sort { $b <=> $a } @scores;
         }
         is $wrong, 0, 'cosines and their order are exact';
-        cmp_ok $found, '>=', 39, "$found of the 40 nearest are found";
+        cmp_ok $found, '>=', 38, "$found of the 40 nearest are found";
     };
 }
 

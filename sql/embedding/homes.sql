@@ -6,6 +6,7 @@ SELECT DISTINCT l.workspace_id
         UNION ALL
         SELECT d.id FROM exedra.document d WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.id = $2::bigint
         UNION ALL
-        SELECT d.id FROM exedra.document d WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.external_id = $3::text) d
-  JOIN exedra.workspace_document l ON l.tenant_id = (SELECT exedra.tenant_id()) AND l.document_id = d.id
+        SELECT d.id FROM exedra.document d WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.external_id = $3::text) d,
+       LATERAL (SELECT l.workspace_id FROM exedra.workspace_document l
+                 WHERE l.tenant_id = (SELECT exedra.tenant_id()) AND l.document_id = d.id OFFSET 0) l
  ORDER BY l.workspace_id;

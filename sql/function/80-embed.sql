@@ -80,12 +80,14 @@ BEGIN
         SELECT FROM exedra.embedder e WHERE e.tenant_id = tenant AND e.id <> wanted.embedder_id AND e.dimension IS NOT NULL) THEN
         RETURN wanted;
     END IF;
+    -- OFFSET 0 and LIMIT 1 make each join a look-up, whatever the planner believes of the sizes.
     IF workspace <> 0 THEN
         SELECT e.provider, e.model, e.asked INTO s.provider, s.model, s.asked
           FROM (SELECT b.embedder_id AS id, count(*) AS n
-                  FROM exedra.workspace_document l
-                  JOIN exedra.document d ON d.tenant_id = tenant AND d.id = l.document_id
-                  JOIN exedra.embedded b ON b.tenant_id = tenant AND b.version_id = d.version_id
+                  FROM exedra.workspace_document l,
+                       LATERAL (SELECT d.version_id FROM exedra.document d WHERE d.tenant_id = tenant AND d.id = l.document_id LIMIT 1) d,
+                       LATERAL (SELECT b.embedder_id FROM exedra.embedded b
+                                 WHERE b.tenant_id = tenant AND b.version_id = d.version_id OFFSET 0) b
                  WHERE l.tenant_id = tenant AND l.workspace_id = workspace GROUP BY b.embedder_id) c
           JOIN exedra.embedder e ON e.tenant_id = tenant AND e.id = c.id
          WHERE e.dimension IS NOT NULL
@@ -117,10 +119,9 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    IF EXISTS (SELECT FROM exedra.chunk k
-                WHERE k.tenant_id = tenant AND k.version_id = version
-                  AND NOT EXISTS (SELECT FROM exedra.embedding e WHERE e.tenant_id = tenant AND e.embedder_id = embedder
-                                     AND e.version_id = version AND e.chunk_id = k.id)) THEN
+    -- Counted: a passage has at most one vector of an embedder.
+    IF (SELECT count(*) FROM exedra.chunk k WHERE k.tenant_id = tenant AND k.version_id = version)
+       > (SELECT count(*) FROM exedra.embedding e WHERE e.tenant_id = tenant AND e.embedder_id = embedder AND e.version_id = version) THEN
         RETURN false;
     END IF;
     INSERT INTO exedra.embedded (tenant_id, version_id, embedder_id) VALUES (tenant, version, embedder) ON CONFLICT DO NOTHING;
@@ -151,6 +152,8 @@ DECLARE
     usual constant exedra.embedder_setup := exedra.choose_embedder(0, server_provider, server_model, server_asked);
     rooms bigint[];
     embedders bigint[];
+    in_rooms bigint[];
+    in_none bigint[];
 BEGIN
     SELECT array_agg(w.id), array_agg(e.embedder_id) INTO rooms, embedders
       FROM exedra.workspace w,
@@ -159,22 +162,28 @@ BEGIN
                     SELECT c.embedder_id, c.known FROM exedra.choose_embedder(w.id, server_provider, server_model, server_asked) c
                      WHERE w.embedding_provider IS NOT NULL OR w.embedding_model IS NOT NULL) e
      WHERE w.tenant_id = tenant AND e.known;
-    RETURN ARRAY(
-        SELECT DISTINCT d.version_id FROM exedra.document d
-         WHERE d.tenant_id = tenant AND d.version_id > after
-           AND EXISTS (SELECT FROM exedra.workspace_document l
-                        WHERE l.tenant_id = tenant AND l.document_id = d.id AND l.workspace_id = ANY (rooms)
-                          AND NOT EXISTS (SELECT FROM exedra.embedded b
-                                           WHERE b.tenant_id = tenant AND b.version_id = d.version_id
-                                             AND b.embedder_id = embedders[array_position(rooms, l.workspace_id)]))
-         UNION
-        SELECT b.version_id FROM exedra.embedded b
-         WHERE b.tenant_id = tenant AND b.version_id > after AND usual.known
-           AND NOT EXISTS (SELECT FROM exedra.embedded n
-                            WHERE n.tenant_id = tenant AND n.version_id = b.version_id AND n.embedder_id = usual.embedder_id)
-           AND NOT EXISTS (SELECT FROM exedra.document d JOIN exedra.workspace_document l ON l.tenant_id = tenant AND l.document_id = d.id
-                            WHERE d.tenant_id = tenant AND d.version_id = b.version_id)
-         ORDER BY 1 LIMIT most);
+    in_rooms := ARRAY(
+        SELECT DISTINCT d.version_id
+          FROM exedra.document d,
+               LATERAL (SELECT l.id FROM exedra.workspace_document l
+                         WHERE l.tenant_id = tenant AND l.document_id = d.id AND l.workspace_id = ANY (rooms)
+                           AND (SELECT b.version_id FROM exedra.embedded b
+                                 WHERE b.tenant_id = tenant AND b.version_id = d.version_id
+                                   AND b.embedder_id = embedders[array_position(rooms, l.workspace_id)] LIMIT 1) IS NULL
+                         LIMIT 1) l
+         WHERE d.tenant_id = tenant AND d.version_id > after ORDER BY d.version_id LIMIT most);
+    IF usual.known THEN
+        in_none := ARRAY(
+            SELECT DISTINCT b.version_id FROM exedra.embedded b
+             WHERE b.tenant_id = tenant AND b.version_id > after
+               AND (SELECT n.version_id FROM exedra.embedded n
+                     WHERE n.tenant_id = tenant AND n.version_id = b.version_id AND n.embedder_id = usual.embedder_id LIMIT 1) IS NULL
+               AND (SELECT d.id FROM exedra.document d,
+                           LATERAL (SELECT l.id FROM exedra.workspace_document l WHERE l.tenant_id = tenant AND l.document_id = d.id LIMIT 1) l
+                     WHERE d.tenant_id = tenant AND d.version_id = b.version_id LIMIT 1) IS NULL
+             ORDER BY b.version_id LIMIT most);
+    END IF;
+    RETURN ARRAY(SELECT DISTINCT u FROM unnest(in_rooms || in_none) u ORDER BY u LIMIT most);
 END $$;
 COMMENT ON FUNCTION exedra.unembedded(bigint, text, text, int, int) IS 'Versions, after this one, that lack vectors of an embedder that is wanted for them: in a workspace by its embedder; those that are in none, but have vectors, by the tenant''s.';
 
@@ -245,13 +254,15 @@ BEGIN
     FOR old IN SELECT k FROM unnest(known) k WHERE k <> ALL (wanted) LOOP
         -- A set goes when another one has taken its place.  What could not be made anew keeps what it has, and so does what nobody wants
         -- vectors for any more: that may be by mistake.
-        DELETE FROM exedra.embedded b
-         USING (SELECT d.version_id FROM exedra.embedded d
-                 WHERE d.tenant_id = tenant AND d.embedder_id = old AND NOT EXISTS (SELECT FROM unnest(missing) m WHERE m = d.version_id)
-                   AND EXISTS (SELECT FROM exedra.embedded n
-                                WHERE n.tenant_id = tenant AND n.version_id = d.version_id AND n.embedder_id = ANY (wanted))
-                 LIMIT 1000) x
-         WHERE b.tenant_id = tenant AND b.version_id = x.version_id AND b.embedder_id = old;
+        FOR at_version IN
+            SELECT d.version_id FROM exedra.embedded d
+             WHERE d.tenant_id = tenant AND d.embedder_id = old AND NOT EXISTS (SELECT FROM unnest(missing) m WHERE m = d.version_id)
+               AND (SELECT n.version_id FROM exedra.embedded n
+                     WHERE n.tenant_id = tenant AND n.version_id = d.version_id AND n.embedder_id = ANY (wanted) LIMIT 1) IS NOT NULL
+             LIMIT 1000
+        LOOP
+            DELETE FROM exedra.embedded b WHERE b.tenant_id = tenant AND b.version_id = at_version AND b.embedder_id = old;
+        END LOOP;
         -- One text after the other, each under its lock: somebody may want this very embedder again and be about to complete it.
         at_version := 0;
         LOOP

@@ -22,8 +22,8 @@ WITH w AS (
       FROM w, in_path p,
            LATERAL (SELECT d.id, d.version_id FROM exedra.document d
                      WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.folder = p.folder AND d.name = p.name LIMIT 1) d
-     WHERE NOT EXISTS (SELECT FROM exedra.workspace_document l
-                        WHERE l.tenant_id = w.tenant_id AND l.workspace_id = w.id AND l.document_id = d.id)
+     WHERE (SELECT l.id FROM exedra.workspace_document l
+             WHERE l.tenant_id = w.tenant_id AND l.workspace_id = w.id AND l.document_id = d.id LIMIT 1) IS NULL
      GROUP BY d.id, d.version_id
 )
 SELECT w.id AS workspace_id, f.id AS document_id, f.version_id FROM w LEFT JOIN found f ON true ORDER BY f.no;

@@ -29,7 +29,7 @@ struct worker {
 	const struct term *term;
 	struct {
 		int passage, times;
-	} *at;
+	} * at;
 	size_t n, room;
 	struct worker *next; /* in the same slot */
 };
@@ -233,8 +233,8 @@ static float *weigh_lengths(struct search *search)
 		const struct part *p = &scope->parts[i];
 
 		for (k = p->base; k < p->base + p->n; k++)
-			total += weights[k] = (float)(length_of(p, k) +
-						      BESIDE * (length_of(p, k - 1) + length_of(p, k + 1)));
+			total += weights[k] =
+				(float)(length_of(p, k) + BESIDE * (length_of(p, k - 1) + length_of(p, k + 1)));
 	}
 	mean = total > scope->n_passages ? total / scope->n_passages : 1;
 	for (i = 0; i < scope->n_passages; i++)
@@ -278,8 +278,8 @@ static void add_term(const struct scope *scope, const struct worker *w, double i
 		scores->own[here] = true;
 		if (next < part->base)
 			next = part->base;
-		for (passage = next > here - 1 ? next : here - 1;
-			passage <= here + 1 && passage < part->base + part->n; passage++) {
+		for (passage = next > here - 1 ? next : here - 1; passage <= here + 1 && passage < part->base + part->n;
+			passage++) {
 			double times = times_around(w, k, passage, part);
 
 			scores->at[passage] += idf * times * (K1 + 1) / (times + scores->weights[passage]);

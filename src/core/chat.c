@@ -261,8 +261,7 @@ static int fill_up(struct chat *chat)
 
 	if (n_found >= chat->top_n || chat->given != NULL || strcmp(chat->history, "[]") == 0 || is_quoting(chat))
 		return 0;
-	n = retrieve_earlier(
-		chat->task, chat->passages + chat->n_pinned, n_found, chat->top_n - n_found, &earlier);
+	n = retrieve_earlier(chat->task, chat->passages + chat->n_pinned, n_found, chat->top_n - n_found, &earlier);
 	if (n > 0)
 		add_passages(chat, earlier, n);
 	return n < 0 ? -1 : 0;

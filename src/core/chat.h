@@ -79,7 +79,7 @@ struct chat {
 	struct provider_setup setup;
 	struct arena *scratch; /* memory until the model has been asked: history, messages */
 	size_t prompt_bytes;   /* of all that the model is shown */
-	void *opened; /* the row all this stands in; for chat.c only */
+	void *opened;          /* the row all this stands in; for chat.c only */
 
 	/* What was found, and what came of it. */
 	/* The cited ones: pinned documents, then what was found; then those that only the model is shown. */

@@ -101,7 +101,8 @@ static int write_text(struct task *task, struct arena *small, const struct docum
 static int write_batch(struct task *task, struct arena *small, struct chunk_walk *walk, const struct document *document,
 	const char *language, int no, struct segment_writer *segment)
 {
-	const char *texts[BATCH_CHUNKS], *words[BATCH_CHUNKS], *args[5] = {document->version, NULL, NULL, NULL, language};
+	const char *texts[BATCH_CHUNKS], *words[BATCH_CHUNKS],
+		*args[5] = {document->version, NULL, NULL, NULL, language};
 	struct db_call call = {.stmt = &sql_chunk_write, .args = args, .n_args = 5, .binary = true};
 	struct chunk chunk;
 	int n = 0, result;

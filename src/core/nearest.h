@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Passages by their vectors, in two stages: a shortlist by the codes of all, a bit a component, then the exact order by
- * the vectors of these.  The shortlist is made in two stages itself: the codes that differ least from the question's are
- * weighed with its vector, component by component. */
+ * the vectors of these.  The shortlist is made in two stages itself: the codes that differ least from the question's
+ * are weighed with its vector, component by component. */
 #ifndef EXEDRA_NEAREST_H
 #define EXEDRA_NEAREST_H
 

@@ -115,8 +115,8 @@ void postings_add(struct postings *p, const char *lexeme, size_t len, unsigned p
 		p->occurrences = grown(p->arena, p->occurrences, p->room * sizeof(*p->occurrences));
 		p->room *= 2;
 	}
-	p->occurrences[p->n_occurrences++] = (struct occurrence){number, (uint16_t)passage,
-		(uint16_t)(times > POSTINGS_MAX_TIMES ? POSTINGS_MAX_TIMES : times)};
+	p->occurrences[p->n_occurrences++] = (struct occurrence){
+		number, (uint16_t)passage, (uint16_t)(times > POSTINGS_MAX_TIMES ? POSTINGS_MAX_TIMES : times)};
 	p->lexemes[number].n++;
 }
 
@@ -143,8 +143,7 @@ int postings_add_tsvector(struct postings *p, unsigned passage, const char *byte
 		positions = read_2(nul + 1);
 		if ((end - nul - 3) / 2 < positions)
 			return -1;
-		postings_add(
-			p, (const char *)at, (size_t)(nul - at), passage, positions == 0 ? 1 : positions);
+		postings_add(p, (const char *)at, (size_t)(nul - at), passage, positions == 0 ? 1 : positions);
 		words += positions == 0 ? 1 : positions;
 		at = nul + 3 + 2 * positions;
 	}

@@ -196,11 +196,11 @@ static int add_pinned(const struct chat *chat, struct str *system, int64_t *room
 {
 	int i, n = 0;
 
-	for (i = 0; i < chat->n_pinned && *room > AROUND_PASSAGE / 4; i++) {
+	for (i = 0; i < chat->n_pinned; i++) {
 		const char *text = chat->passages[i].cited;
-		size_t len = text == NULL ? 0 : strlen(text);
+		size_t len = strlen(text);
 
-		if (len == 0)
+		if (len == 0 || *room <= AROUND_PASSAGE / 4)
 			continue;
 		len = utf8_cut(text, len, 4 * (size_t)*room - AROUND_PASSAGE);
 		add_context(system, n++, text, len);

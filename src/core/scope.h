@@ -10,8 +10,8 @@
 
 enum { SCOPE_MAX_LANGUAGES = 64 };
 
-/* Passages in a row: of a version from number `no` on, of a segment from number `first` on.  Among all in scope they have
- * the numbers from `base` on. */
+/* Passages in a row: of a version from number `no` on, of a segment from number `first` on.  Among all in scope they
+ * have the numbers from `base` on. */
 struct part {
 	int64_t document_id, version_id, segment_id;
 	int no, first, n, base;
@@ -40,8 +40,7 @@ struct scope {
 struct retrieve_scope;
 
 /* Read it; memory in `arena`.  -1 with the reason in the task. */
-int scope_read(
-	struct task *, struct arena *, const struct retrieve_scope *, const char *question, struct scope *out);
+int scope_read(struct task *, struct arena *, const struct retrieve_scope *, const char *question, struct scope *out);
 
 /* The part that has this passage, by its number among all. */
 const struct part *scope_part(const struct scope *, int passage);

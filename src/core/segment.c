@@ -129,7 +129,8 @@ static int take_segment(struct merging *m, struct arena *small, int from)
 
 	renumber = arena_get(small, (size_t)n * sizeof(*renumber));
 	memset(renumber, -1, (size_t)n * sizeof(*renumber));
-	for (part = from; part < PQntuples(m->parts) && strcmp(db_text(m->parts, part, "segment_id"), segment) == 0; part++) {
+	for (part = from; part < PQntuples(m->parts) && strcmp(db_text(m->parts, part, "segment_id"), segment) == 0;
+		part++) {
 		int first = (int)db_int(m->parts, part, "first"), many = passages_of(m, part);
 
 		m->firsts[part] = m->n_passages;

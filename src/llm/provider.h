@@ -43,7 +43,7 @@ struct passage {
 	const char *source; /* JSON, as clients see it */
 	const char *title;
 	const char *text;
-	const char *cited; /* the text under the header that clients and models see */
+	const char *cited;    /* the text under the header that clients and models see */
 	const char *id;       /* uuid */
 	const char *metadata; /* of its document: JSON, as a vector search shows it */
 	double score;         /* 0 .. 1 */

@@ -5,7 +5,6 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
-#include <execinfo.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -19,6 +18,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include <curl/curl.h>
 #include <libpq-fe.h>
@@ -46,12 +46,11 @@ struct order {
 /* Who crashes when memory runs out, by design or by mistake: what these allocate does not count.
  *   json-c    0.16 writes through what it did not get, and leaves members out
  *   libfcgi   Malloc() and Realloc() in fcgiapp.c assert() that there is memory
- *   ld-linux  ends the process when a thread first touches a library's thread-local memory and there is none
- *   libgcc_s  unwinds the stack, for `where` */
-static const char *const spared[] = {"libjson-c.", "libfcgi.", "ld-linux", "libgcc_s."};
+ *   ld-linux  ends the process when a thread first touches a library's thread-local memory and there is none */
+static const char *const spared[] = {"libjson-c.", "libfcgi.", "ld-linux"};
 
 static struct order *order;
-/* backtrace() and dladdr() may allocate. */
+/* The unwinder and dladdr() may allocate. */
 static __thread bool inside __attribute__((tls_model("initial-exec")));
 /* This thread serves requests: such threads are made with attributes, for their small stacks, and no others are. */
 static __thread bool serves __attribute__((tls_model("initial-exec")));
@@ -73,13 +72,26 @@ __attribute__((constructor)) static void read_orders(void)
 	const char *path = getenv("TORTURE_FILE");
 	int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
 	void *shared = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*order), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	void *frame;
 
 	if (fd >= 0)
 		close(fd);
-	backtrace(&frame, 1); /* loads what it needs */
 	if (shared != MAP_FAILED)
 		order = shared;
+}
+
+struct frames {
+	void *at[24];
+	int n;
+};
+
+static _Unwind_Reason_Code take_frame(struct _Unwind_Context *context, void *arg)
+{
+	struct frames *frames = arg;
+
+	if (frames->n == (int)(sizeof(frames->at) / sizeof(frames->at[0])))
+		return _URC_END_OF_STACK;
+	frames->at[frames->n++] = (void *)_Unwind_GetIP(context);
+	return _URC_NO_REASON;
 }
 
 static const char *module_of(void *address, size_t *offset)
@@ -102,13 +114,13 @@ static bool passes_on(const char *module)
 }
 
 /* Of an allocation: do we leave it alone? */
-static bool is_spared(void **frames, int n)
+static bool is_spared(const struct frames *frames)
 {
 	size_t offset = 0, k;
 	int i;
 
-	for (i = 0; i < n; i++) {
-		const char *module = module_of(frames[i], &offset);
+	for (i = 0; i < frames->n; i++) {
+		const char *module = module_of(frames->at[i], &offset);
 
 		if (passes_on(module))
 			continue;
@@ -120,13 +132,13 @@ static bool is_spared(void **frames, int n)
 	return false;
 }
 
-static void note_where(void **frames, int n)
+static void note_where(const struct frames *frames)
 {
 	size_t offset = 0, len = 0;
 	int i;
 
-	for (i = 0; i < n && len < sizeof(order->where) - 1; i++) {
-		const char *module = module_of(frames[i], &offset);
+	for (i = 0; i < frames->n && len < sizeof(order->where) - 1; i++) {
+		const char *module = module_of(frames->at[i], &offset);
 
 		if (strncmp(module, "fail.so", 7) != 0)
 			len += (size_t)snprintf(
@@ -164,20 +176,20 @@ static bool is_due(uint32_t number)
 /* Count a call; is it one that is to fail? */
 static bool fails(enum kind kind)
 {
-	void *frames[24];
+	struct frames frames = {.n = 0};
 	bool verdict = false;
 	uint32_t number;
-	int n, saved = errno;
+	int saved = errno;
 
 	if (order == NULL || !__atomic_load_n(&order->armed, __ATOMIC_ACQUIRE) || inside || !is_ours(kind))
 		return false;
 	inside = true;
-	n = backtrace(frames, (int)(sizeof(frames) / sizeof(frames[0])));
-	if (kind != MEMORY || !is_spared(frames, n)) {
+	_Unwind_Backtrace(take_frame, &frames);
+	if (kind != MEMORY || !is_spared(&frames)) {
 		number = __atomic_add_fetch(&order->seen, 1, __ATOMIC_ACQ_REL);
 		verdict = is_due(number);
 		if (verdict && __atomic_fetch_add(&order->failed, 1, __ATOMIC_ACQ_REL) == 0)
-			note_where(frames, n);
+			note_where(&frames);
 	}
 	inside = false;
 	errno = saved;

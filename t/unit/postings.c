@@ -22,7 +22,8 @@ static const char *found(struct bucket *buckets, int n, const char *lexeme)
 	size_t len;
 
 	while (bucket_next(&walk, &at, &len, &postings))
-		while (len == strlen(lexeme) && memcmp(at, lexeme, len) == 0 && posting_next(&postings, &passage, &times))
+		while (len == strlen(lexeme) && memcmp(at, lexeme, len) == 0 &&
+			posting_next(&postings, &passage, &times))
 			str_printf(out, "%s%u:%u", out->len == 0 ? "" : " ", passage, times);
 	return out->at;
 }

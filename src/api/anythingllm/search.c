@@ -20,8 +20,7 @@ static int read_wishes(struct request *req, PGresult *workspace, struct retrieve
 		field_number(&req->task, req->json, "scoreThreshold", &threshold) < 0)
 		return -1;
 	if (top_n > RETRIEVE_MOST)
-		return fail_field(
-			&req->task, 422, "field_range", "topN", "topN must be at most %d.", RETRIEVE_MOST);
+		return fail_field(&req->task, 422, "field_range", "topN", "topN must be at most %d.", RETRIEVE_MOST);
 	if (top_n < 1)
 		top_n = fmin(fmax(1, db_number(workspace, 0, "top_n")), RETRIEVE_MOST);
 	if (threshold < 0 || threshold > 1)
