@@ -20,7 +20,7 @@ my @sample = (
     [chat => 'memory', 6], [chat => 'a call of libcurl', 5], [chat => 'a call of libpq', 4],
     [stream => 'memory', 6], [stream => 'memory, for a while', 1], [stream => 'the connection to PostgreSQL', 4], [stream => 'a call of libcurl', 5],
     [stream => 'a write: EPIPE', 4], [stream => 'a write: half', 4], [chunks => 'a write: ENOSPC', 2], [chunks => 'memory', 6],
-    [upload => 'memory', 5], [upload => 'a call of libpq', 5], [start => 'memory', 1],
+    [upload => 'memory', 5], [upload => 'a call of libpq', 5], [start => 'memory', 3],
 );
 my @whole = (
     map({ my $fault = $_; my @few = $fault =~ /while/ ? 20 : 0; map({ [$_ => $fault, @few], [$_ => $fault, @few, cold => 1] } 'workspaces', 'upload', @talks) } @faults),

@@ -254,22 +254,28 @@ BEGIN
     FOR old IN SELECT k FROM unnest(known) k WHERE k <> ALL (wanted) LOOP
         -- A set goes when another one has taken its place.  What could not be made anew keeps what it has, and so does what nobody wants
         -- vectors for any more: that may be by mistake.
+        -- One text after the other, each under its lock: somebody may want this very embedder again and be about to complete it.
         FOR at_version IN
             SELECT d.version_id FROM exedra.embedded d
              WHERE d.tenant_id = tenant AND d.embedder_id = old AND NOT EXISTS (SELECT FROM unnest(missing) m WHERE m = d.version_id)
                AND (SELECT n.version_id FROM exedra.embedded n
                      WHERE n.tenant_id = tenant AND n.version_id = d.version_id AND n.embedder_id = ANY (wanted) LIMIT 1) IS NOT NULL
-             LIMIT 1000
         LOOP
             DELETE FROM exedra.embedded b WHERE b.tenant_id = tenant AND b.version_id = at_version AND b.embedder_id = old;
+            gone := gone + 1 + exedra.drop_embedding(at_version, old);
+            IF gone >= most THEN
+                RETURN true;
+            END IF;
         END LOOP;
-        -- One text after the other, each under its lock: somebody may want this very embedder again and be about to complete it.
+        -- What never became complete.
         at_version := 0;
         LOOP
             SELECT e.version_id INTO at_version FROM exedra.embedding e
-             WHERE e.tenant_id = tenant AND e.embedder_id = old AND e.version_id > at_version ORDER BY e.version_id LIMIT 1;
+             WHERE e.tenant_id = tenant AND e.version_id > at_version ORDER BY e.version_id LIMIT 1;
             EXIT WHEN NOT FOUND;
-            gone := gone + exedra.drop_embedding(at_version, old);
+            IF EXISTS (SELECT FROM exedra.embedding e WHERE e.tenant_id = tenant AND e.version_id = at_version AND e.embedder_id = old) THEN
+                gone := gone + exedra.drop_embedding(at_version, old);
+            END IF;
             IF gone >= most THEN
                 RETURN true;
             END IF;

@@ -61,7 +61,7 @@ const struct route routes[] = {
 	{ GET,    "/v1/workspace/{slug}/chats",            MEMBER,  0,                   FORM_TEXT,      anythingllm_workspace_chats,   "The history of the main conversation or of one API session." },
 	{ POST,   "/v1/workspace/{slug}/update-embeddings",MANAGER, BODY,                FORM_TEXT,      anythingllm_workspace_embed,   "Put documents into a workspace and take others out." },
 	{ POST,   "/v1/workspace/{slug}/update-pin",       MANAGER, BODY,                FORM_TEXT,      anythingllm_update_pin,        "Show a document of a workspace to models at all times, or no longer." },
-	{ POST,   "/v1/workspace/{slug}/vector-search",    MEMBER,  BODY,                FORM_MESSAGE,   anythingllm_vector_search,     "The passages of a workspace that fit a question, without a chat." },
+	{ POST,   "/v1/workspace/{slug}/vector-search",    MEMBER,  LARGE_BODY,          FORM_MESSAGE,   anythingllm_vector_search,     "The passages of a workspace that fit a question, without a chat." },
 	{ POST,   "/v1/workspace/{slug}/chat",             MEMBER,  LARGE_BODY | STREAM, FORM_ABORT,     anythingllm_chat,              "Ask, and get the whole answer at once." },
 	{ POST,   "/v1/workspace/{slug}/stream-chat",      MEMBER,  LARGE_BODY | STREAM, FORM_ABORT,     anythingllm_stream_chat,       "Ask, and get the answer as an event stream." },
 
