@@ -30,7 +30,7 @@ my %parameters = (
     'workspace_document/change' => [["'SLUG'", "'{custom-documents/NAME}'", "'{}'"], ["'SLUG'", "'{}'", "'{custom-documents/NAME,x/y}'"]],
     'workspace_document/show' => [["'SLUG'"]],
     'document/begin' => [['HASH']],
-    'document/write' => [['VERSION', 100, "'{one,two}'"]],
+    'document/write' => [['VERSION', 100, "'one'"]],
     'document/publish' => [['FILE', 'VERSION', 2, 'gen_random_uuid()', "'custom-documents'", "'new.json'", ("'text'") x 7, 10, 20, 'NULL'],
         ['FILE', 'VERSION', 'NULL', 'gen_random_uuid()', "'folder'", "'newer.json'", ("'text'") x 7, 10, 20, "'xDOCUMENT'"]],
     'document/replace' => [['DOCUMENT', 'VERSION', 2, 10, 20]],

@@ -268,14 +268,8 @@ BEGIN
             END IF;
         END LOOP;
         -- What never became complete.
-        at_version := 0;
-        LOOP
-            SELECT e.version_id INTO at_version FROM exedra.embedding e
-             WHERE e.tenant_id = tenant AND e.version_id > at_version ORDER BY e.version_id LIMIT 1;
-            EXIT WHEN NOT FOUND;
-            IF EXISTS (SELECT FROM exedra.embedding e WHERE e.tenant_id = tenant AND e.version_id = at_version AND e.embedder_id = old) THEN
-                gone := gone + exedra.drop_embedding(at_version, old);
-            END IF;
+        FOR at_version IN SELECT DISTINCT e.version_id FROM exedra.embedding e WHERE e.tenant_id = tenant AND e.embedder_id = old LOOP
+            gone := gone + exedra.drop_embedding(at_version, old);
             IF gone >= most THEN
                 RETURN true;
             END IF;

@@ -89,7 +89,7 @@ static int write_text(struct task *task, struct arena *small, const struct docum
 		const char *part = arena_copy(small, document->text + at, len);
 
 		if (run_small(task, small, &sql_document_write,
-			    ARGS(document->version, db_int_arg(small, no++), db_array(small, &part, 1))) < 0)
+			    ARGS(document->version, db_int_arg(small, no++), part)) < 0)
 			return -1;
 		at += len;
 		passed(document, at);
@@ -101,9 +101,11 @@ static int write_text(struct task *task, struct arena *small, const struct docum
 static int write_batch(struct task *task, struct arena *small, struct chunk_walk *walk, const struct document *document,
 	const char *language, int no, struct segment_writer *segment)
 {
-	const char *texts[BATCH_CHUNKS], *words[BATCH_CHUNKS],
-		*args[5] = {document->version, NULL, NULL, NULL, language};
-	struct db_call call = {.stmt = &sql_chunk_write, .args = args, .n_args = 5, .binary = true};
+	struct str *texts = db_pack(small, DB_TEXT), *words = db_pack(small, DB_TEXT);
+	const char *args[5] = {document->version, NULL, NULL, NULL, language};
+	int lengths[5] = {0};
+	struct db_call call = {
+		.stmt = &sql_chunk_write, .args = args, .n_args = 5, .lengths = lengths, .binary = true};
 	struct chunk chunk;
 	int n = 0, result;
 
@@ -115,14 +117,17 @@ static int write_batch(struct task *task, struct arena *small, struct chunk_walk
 			str_puts(prepared, "\n");
 		}
 		words_prepare(prepared, walk->text + chunk.at, chunk.len);
-		texts[n] = arena_copy(small, walk->text + chunk.at, chunk.len);
-		words[n++] = prepared->at;
+		db_pack_item(texts, walk->text + chunk.at, chunk.len);
+		db_pack_item(words, prepared->at, prepared->len);
+		n++;
 	}
 	if (n == 0 || fail_if_stopped(task) < 0)
 		return n == 0 ? 0 : -1;
 	args[1] = db_int_arg(small, no);
-	args[2] = db_array(small, texts, (size_t)n);
-	args[3] = db_array(small, words, (size_t)n);
+	args[2] = texts->at;
+	args[3] = words->at;
+	lengths[2] = (int)texts->len;
+	lengths[3] = (int)words->len;
 	result = db_run_in(small, task, &call, 1);
 	if (result == 0)
 		result = segment_add(segment, call.rows);

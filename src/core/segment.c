@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/segment.h"
 
-#include <endian.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -10,7 +9,6 @@
 
 enum {
 	MOST_PASSAGES = 1000, /* of a segment that is written */
-	BYTEA = 17,           /* PostgreSQL's number of the type */
 	MERGE_TRIES = 3,      /* when segments go while they are merged */
 };
 
@@ -24,29 +22,16 @@ struct segment_writer {
 	int n;
 };
 
-static void put_4(struct str *out, uint32_t number)
-{
-	number = htobe32(number);
-	str_add(out, (const char *)&number, sizeof(number));
-}
-
 /* All that was gathered, as a bytea[] in binary. */
 static const struct str *pack_array(struct arena *arena, struct postings *postings)
 {
-	struct str *out = str_new(arena);
+	struct str *array = db_pack(arena, DB_BYTEA);
 	struct bucket *buckets;
 	int n = postings_pack(postings, &buckets), i;
 
-	put_4(out, 1); /* dimensions, NULLs, type, elements, the first one's number */
-	put_4(out, 0);
-	put_4(out, BYTEA);
-	put_4(out, (uint32_t)n);
-	put_4(out, 1);
-	for (i = 0; i < n; i++) {
-		put_4(out, (uint32_t)buckets[i].len);
-		str_add(out, buckets[i].at, buckets[i].len);
-	}
-	return out;
+	for (i = 0; i < n; i++)
+		db_pack_item(array, buckets[i].at, buckets[i].len);
+	return array;
 }
 
 /* ---- as a version is written ---- */

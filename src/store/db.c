@@ -3,6 +3,7 @@
 #include "store/db.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -436,6 +437,37 @@ const char *db_array(struct arena *arena, const char *const *items, size_t n)
 	}
 	str_putc(out, '}');
 	return out->at;
+}
+
+enum { PACK_COUNT = 12 /* where the number of items stands: behind dimensions, NULLs, type */ };
+
+static void put_4(struct str *out, uint32_t number)
+{
+	number = htobe32(number);
+	str_add(out, (const char *)&number, sizeof(number));
+}
+
+struct str *db_pack(struct arena *arena, enum db_type type)
+{
+	struct str *array = str_new(arena);
+
+	put_4(array, 1);
+	put_4(array, 0);
+	put_4(array, type);
+	put_4(array, 0);
+	put_4(array, 1); /* the first one's number */
+	return array;
+}
+
+void db_pack_item(struct str *array, const char *bytes, size_t len)
+{
+	uint32_t count;
+
+	memcpy(&count, array->at + PACK_COUNT, sizeof(count));
+	count = htobe32(be32toh(count) + 1);
+	memcpy(array->at + PACK_COUNT, &count, sizeof(count));
+	put_4(array, (uint32_t)len);
+	str_add(array, bytes, len);
 }
 
 const char *db_int_arg(struct arena *arena, int64_t number)
