@@ -232,7 +232,7 @@ sub examine {
 # What goes through all tenants: it may read their names in one go, and take some milliseconds.
 my %for_all = ('chat/fail_worker' => 2000, 'chat/sweep' => 2000, 'document/sweep' => 2000, 'embedder/note' => 2000);
 # Deletes a big tenant's thousands of rows one by one, by their references.
-my %slow = ('user/delete' => 2000);
+my %slow = ('user/delete' => 2000, 'embedder/sweep' => 2000, 'knowledge/files' => 500);
 
 # Who calls; how many milliseconds a call may take; which statements are for this caller.
 my @callers = (['one of 10,000', caller_of(5000, 'key'), 5, qr/./], ['a big tenant', caller_of(1, 'key'), 100, qr{^(?!chat/(?:fail_worker|sweep)|document/sweep|(?:file|knowledge)/(?:delete_all|list))}],

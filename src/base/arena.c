@@ -38,6 +38,7 @@ struct arena {
 	struct lump *lumps;
 	struct later *laters;
 	jmp_buf *escape;
+	struct arena *outer; /* of arena_within(): whose work this is part of */
 	alignas(max_align_t) char first[FIRST_BLOCK];
 };
 
@@ -57,6 +58,7 @@ struct arena *arena_new(void)
 	arena->lumps = NULL;
 	arena->laters = NULL;
 	arena->escape = NULL;
+	arena->outer = NULL;
 	rewind_to_first(arena);
 	return arena;
 }
@@ -69,13 +71,18 @@ void arena_free(struct arena *arena)
 	free(arena);
 }
 
-void arena_escape(struct arena *arena, jmp_buf *escape)
+jmp_buf *arena_escape(struct arena *arena, jmp_buf *escape)
 {
+	jmp_buf *before = arena->escape;
+
 	arena->escape = escape;
+	return before;
 }
 
 _Noreturn void arena_exhausted(struct arena *arena)
 {
+	while (arena->outer != NULL)
+		arena = arena->outer;
 	if (arena->escape != NULL)
 		longjmp(*arena->escape, 1);
 	fputs("exedra: out of memory\n", stderr);
@@ -215,6 +222,7 @@ struct arena *arena_within(struct arena *outer)
 
 	if (inner == NULL)
 		arena_exhausted(outer);
+	inner->outer = outer;
 	arena_later(outer, free_within, inner);
 	return inner;
 }

@@ -13,13 +13,14 @@ struct arena;
 /* A new, empty arena; NULL when there is no memory for it.  Ends with arena_free(). */
 struct arena *arena_new(void);
 void arena_free(struct arena *);
-/* A new one inside the work of another: freed when that is emptied, may be emptied before.  Never NULL; without memory the
- * other's work ends. */
+/* A new one inside the work of another: freed when that is emptied, may be emptied before.  Never NULL; without memory
+ * the other's work ends. */
 struct arena *arena_within(struct arena *);
 
 /* Where to go when memory runs out inside the arena's work: arena_get() and its relatives longjmp() there
- * with 1 and never return NULL.  NULL (the default) ends the process with a log line instead. */
-void arena_escape(struct arena *, jmp_buf *);
+ * with 1 and never return NULL.  NULL (the default) ends the process with a log line instead.  Returns where it went so
+ * far.  An arena within another one goes where that goes. */
+jmp_buf *arena_escape(struct arena *, jmp_buf *);
 
 /* Zeroed memory, aligned for any type. */
 void *arena_get(struct arena *, size_t bytes);

@@ -270,6 +270,33 @@ static void note_sent(struct exchange *exchange)
 	exchange->call->sent = sent >= (curl_off_t)exchange->call->body_len;
 }
 
+/* What the caller is told. */
+struct telling {
+	struct http_call *call;
+	const char *bytes; /* NULL: of silence */
+	size_t len;
+};
+
+static int tell(void *arg)
+{
+	struct telling *telling = arg;
+	struct http_call *call = telling->call;
+
+	return telling->bytes == NULL ? call->silence(call->arg) : call->data(call->arg, telling->bytes, telling->len);
+}
+
+/* Memory may run out in a callback of the caller's: libcurl has to be left by its own way then. */
+static int call_back(struct exchange *exchange, const char *bytes, size_t len)
+{
+	struct telling telling = {exchange->call, bytes, len};
+	int stop;
+
+	hold_alarm(true);
+	stop = task_attempt(exchange->task, tell, &telling);
+	hold_alarm(false);
+	return stop;
+}
+
 static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct exchange *exchange = arg;
@@ -286,9 +313,7 @@ static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 		call->status = (int)code; /* known to `data` from its first call on */
 	}
 	note_sent(exchange);
-	hold_alarm(true);
-	stop = call->data(call->arg, bytes, size * n);
-	hold_alarm(false);
+	stop = call_back(exchange, bytes, size * n);
 	exchange->quiet_since_ms = clock_ms(); /* a client that is slow to take it is not the provider's silence */
 	if (stop != 0) {
 		exchange->stopped = true;
@@ -338,7 +363,6 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	struct http_call *call = exchange->call;
 	int64_t now = clock_ms(), quiet_ms = now - exchange->quiet_since_ms;
 	long code = 0;
-	int stop;
 
 	(void)a, (void)b, (void)c, (void)d;
 	/* The caller has all it wants: the end of the body, which lets the connection be kept, is waited for shortly.
@@ -358,52 +382,53 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	}
 	if (call->silence != NULL && now >= exchange->signal_ms) {
 		exchange->signal_ms = now + call->silence_s * 1000;
-		hold_alarm(true);
-		stop = call->silence(call->arg);
-		hold_alarm(false);
-		if (stop != 0)
-			return end_now(exchange, HTTP_CLIENT_GONE);
+		if (call_back(exchange, NULL, 0) != 0)
+			return end_now(exchange, exchange->task->failure.status != 0 ? HTTP_STOPPED : HTTP_CLIENT_GONE);
 	}
 	return 0;
 }
 
-static void set_up(CURL *easy, struct exchange *exchange, struct curl_slist *headers)
+/* False when one of them cannot be set: without it the call could go elsewhere, or without its key. */
+static bool set_up(CURL *easy, struct exchange *exchange, struct curl_slist *headers)
 {
 	struct http_call *call = exchange->call;
+	int bad = 0;
 
-	curl_easy_setopt(easy, CURLOPT_URL, call->url);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* HTTP_PROXY in a CGI environment is the client's word */
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)call->connect_timeout_s);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "exedra");
-	curl_easy_setopt(
-		easy, CURLOPT_ACCEPT_ENCODING, "");      /* what comes compressed unasked is decoded, not passed on */
-	curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L); /* libcurl tries every kept one again when it turns out dead */
-	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
-	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
-	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
-		4096L); /* a chunk has a few hundred bytes; the default takes 16 kB a stream */
+	bad |= curl_easy_setopt(easy, CURLOPT_URL, call->url);
+	bad |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	bad |= curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* HTTP_PROXY in a CGI environment is the client's word */
+	bad |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)call->connect_timeout_s);
+	bad |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	bad |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "exedra");
+	/* what comes compressed unasked is decoded, not passed on */
+	bad |= curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+	/* libcurl tries every kept one again when it turns out dead */
+	bad |= curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L);
+	bad |= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
+	bad |= curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	bad |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	bad |= curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
+	bad |= curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+	bad |= curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	bad |= curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
+	/* a chunk has a few hundred bytes; the default takes 16 kB a stream */
+	bad |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	/* Else the end of the call waits for a resolver that does not answer. */
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, call->allowed != NULL ? 1L : 0L);
+	bad |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, call->allowed != NULL ? 1L : 0L);
 #endif
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
+	bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
 	if (call->body != NULL) {
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
+		bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
+		bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
 	}
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
+	bad |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	bad |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
+	bad |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
+	bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
+	return bad == 0;
 }
 
 static enum http_end end_of(CURLcode code, const struct exchange *exchange)
@@ -457,29 +482,40 @@ void http_stop_task(struct task *task, enum stop why)
 	pthread_mutex_unlock(&waiting_lock);
 }
 
+static struct curl_slist *make_headers(struct arena *arena, const char *const *texts)
+{
+	struct curl_slist *headers = NULL, *more;
+
+	for (; *texts != NULL; texts++, headers = more)
+		if ((more = curl_slist_append(headers, *texts)) == NULL) {
+			curl_slist_free_all(headers);
+			arena_exhausted(arena);
+		}
+	arena_later(arena, free_headers, headers);
+	return headers;
+}
+
 void http_run(struct task *task, struct http_call *call)
 {
-	struct exchange exchange = {.call = call, .quiet_since_ms = clock_ms()};
-	struct curl_slist *headers = NULL, *more;
+	struct exchange exchange = {.call = call, .task = task, .quiet_since_ms = clock_ms()};
+	struct curl_slist *headers = make_headers(task->arena, call->headers);
 	struct line *line = line_take(call->allowed != NULL);
 	CURLcode result;
 	long code = 0;
-	int i;
 
 	call->status = 0;
 	forget_head(call);
 	call->any_data = call->enough = call->sent = false;
 	if (line == NULL)
 		arena_exhausted(task->arena);
-	for (i = 0; call->headers[i] != NULL; i++, headers = more)
-		if ((more = curl_slist_append(headers, call->headers[i])) == NULL)
-			break;
-	arena_later(task->arena, free_headers, headers);
 	exchange.signal_ms = exchange.quiet_since_ms + call->silence_s * 1000;
 	exchange.began_ms = exchange.quiet_since_ms;
 	exchange.easy = line->easy;
-	exchange.task = task;
-	set_up(line->easy, &exchange, headers);
+	if (!set_up(line->easy, &exchange, headers)) {
+		line_free(line);
+		arena_exhausted(task->arena);
+	}
+	/* From here to the end of the call nothing may escape. */
 	set_waiting(task, true);
 	start_alarm(&exchange);
 	result = curl_easy_perform(line->easy);
@@ -491,4 +527,6 @@ void http_run(struct task *task, struct http_call *call)
 	curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);
 	call->status = (int)code;
 	line_give(line, call->allowed != NULL, call->end == HTTP_DONE);
+	if (result == CURLE_OUT_OF_MEMORY)
+		arena_exhausted(task->arena);
 }

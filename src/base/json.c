@@ -215,11 +215,12 @@ static bool fits_int64(const char *digits, size_t len, bool is_negative)
 /* json-c would make an infinity of 1e400, which no answer could say again. */
 static bool fits_double(const char *number, size_t len)
 {
-	static locale_t c_locale; /* whose decimal point is '.' */
+	static _Atomic(locale_t) known; /* whose decimal point is '.' */
+	locale_t c_locale = known;
 	char copy[JSON_MAX_NUMBER + 1];
 
 	if (c_locale == (locale_t)0)
-		c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+		known = c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); /* libc's own: takes no memory */
 	memcpy(copy, number, len);
 	copy[len] = '\0';
 	return isfinite(strtod_l(copy, NULL, c_locale));

@@ -65,6 +65,23 @@ void fail_clear(struct task *task)
 	memset(&task->failure, 0, sizeof task->failure);
 }
 
+int task_attempt(struct task *task, int (*work)(void *arg), void *arg)
+{
+	jmp_buf escape, *before = arena_escape(task->arena, &escape);
+	int result;
+
+	if (setjmp(escape) == 0) {
+		result = work(arg);
+		arena_escape(task->arena, before);
+		return result;
+	}
+	arena_escape(task->arena, before);
+	/* no fail(): it would need memory */
+	task->failure = (struct failure){
+		.status = 503, .code = "memory", .retry_after_s = 1, .message = "There is not enough memory for this at the moment."};
+	return -1;
+}
+
 const char *role_name(enum role role)
 {
 	switch (role) {

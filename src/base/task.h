@@ -84,4 +84,8 @@ int fail_if_stopped(struct task *);
 /* Forget a failure that has been dealt with. */
 void fail_clear(struct task *);
 
+/* Do a piece of the task's work.  Should memory run out in it, it fails like any other, with a 503, and whoever called
+ * can clear up.  Returns what the work returns, or -1. */
+int task_attempt(struct task *, int (*work)(void *arg), void *arg);
+
 #endif

@@ -134,11 +134,8 @@ static int open_free(struct chat *chat, const char *ticket)
 	PGresult *rows = db_rows(chat->task, &sql_chat_open_free,
 		ARGS(chat->message, chat->attachments, chat->origin, ticket, worker_id()));
 
-	if (rows == NULL) {
-		if (chat->task->failure.status == 503)
-			settle_ticket(ticket);
+	if (rows == NULL)
 		return -1;
-	}
 	chat->mode = "chat";
 	chat->prompt = "";
 	chat->history = "[]";
@@ -154,11 +151,8 @@ static int open_visit(struct chat *chat, const char *ticket)
 	PGresult *rows = db_rows_in(chat->scratch, task, &sql_embed_open,
 		ARGS(task->identity.embed, chat->message, chat->session, chat->visitor, ticket, worker_id()));
 
-	if (rows == NULL) {
-		if (task->failure.status == 503)
-			settle_ticket(ticket);
+	if (rows == NULL)
 		return -1;
-	}
 	if (PQntuples(rows) == 0)
 		return fail(task, 404, "embed_unknown", "There is no such chat.");
 	read_opened(chat, rows);
@@ -167,25 +161,14 @@ static int open_visit(struct chat *chat, const char *ticket)
 	return 0;
 }
 
-/* Step 1. */
-static int open_chat(struct chat *chat)
+static int open_in_workspace(struct chat *chat, const char *ticket)
 {
 	struct task *task = chat->task;
-	const char *ticket = secret_new_uuid(task->arena);
-	PGresult *rows;
-
-	if (chat->visitor != NULL)
-		return open_visit(chat, ticket);
-	if (chat->slug == NULL)
-		return open_free(chat, ticket);
-	rows = db_rows_in(chat->scratch, task, &sql_chat_open,
+	PGresult *rows = db_rows_in(chat->scratch, task, &sql_chat_open,
 		ARGS(chat->slug, chat->message, chat->mode, chat->session, chat->attachments, chat->origin, ticket,
 			worker_id(), chat->thread, chat->act_as, db_bool_arg(chat->given == NULL)));
-	if (rows == NULL) {
-		if (task->failure.status == 503)
-			settle_ticket(ticket);
+	if (rows == NULL)
 		return -1;
-	}
 	if (PQntuples(rows) == 0)
 		return workspace_unknown(task, chat->slug);
 	if (!db_true(rows, 0, "thread_found"))
@@ -194,6 +177,21 @@ static int open_chat(struct chat *chat)
 	take_ticket(chat, rows, ticket);
 	chat->opened = rows;
 	return 0;
+}
+
+/* Step 1.  Should the database's word be lost, or memory run out, the chat may be on record or not. */
+static int open_chat(struct chat *chat)
+{
+	const char *ticket = secret_new_uuid(chat->task->arena);
+	int result;
+
+	chat->doubt = settle_unless_known(chat->task->arena, ticket);
+	result = chat->visitor != NULL ? open_visit(chat, ticket)
+		 : chat->slug == NULL  ? open_free(chat, ticket)
+				       : open_in_workspace(chat, ticket);
+	if (result < 0 && chat->task->failure.status != 503)
+		settle_known(chat->doubt);
+	return result;
 }
 
 static bool is_query(const struct chat *chat)
@@ -405,8 +403,11 @@ static void leave_open(void *unused)
 	metrics_add(METRIC_CHATS_OPEN, 0, 0, -1);
 }
 
-int chat_run(struct chat *chat)
+/* All four. */
+static int go_through(void *arg)
 {
+	struct chat *chat = arg;
+
 	chat->scratch = arena_within(chat->task->arena);
 	chat->answer = str_new(chat->task->arena);
 	chat->sources = "[]";
@@ -416,13 +417,18 @@ int chat_run(struct chat *chat)
 	arena_later(chat->task->arena, leave_open, NULL);
 	metrics_add(METRIC_CHATS_OPEN, 0, 0, 1);
 	if ((chat->opened != NULL && choose_provider(chat, chat->opened) < 0) || find_passages(chat) < 0 ||
-		(chat->end == CHAT_OPEN && complete(chat) < 0)) {
+		(chat->end == CHAT_OPEN && complete(chat) < 0))
+		return -1;
+	return outcome_store(chat);
+}
+
+int chat_run(struct chat *chat)
+{
+	int result = task_attempt(chat->task, go_through, chat);
+
+	if (result < 0 && chat->id != 0 && !chat->closing)
 		outcome_store_failure(chat);
-		return -1;
-	}
-	if (outcome_store(chat) < 0) {
+	if (result < 0)
 		chat->end = CHAT_FAILED;
-		return -1;
-	}
-	return 0;
+	return result;
 }

@@ -91,6 +91,9 @@ struct chat {
 	bool thinking;          /* the answer is inside <think> */
 	struct str *tool_calls; /* the model's calls, pieces of arrays; NULL: none came */
 	enum chat_end end;
+	const char *reason;  /* of a failure: its code */
+	struct doubt *doubt; /* until it is known how it ended; for outcome.c and chat.c only */
+	bool closing;        /* the database has been told how it ended, whether it has heard or not */
 	bool stored;         /* the outcome stands in the database */
 	bool refused_early;  /* the workspace has no passage at all */
 	const char *sources; /* JSON array */

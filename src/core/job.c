@@ -170,6 +170,16 @@ static bool wait_for_work(void)
 	return go_on;
 }
 
+static bool is_stopping(void)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&worker.lock);
+	stopping = worker.stopping;
+	pthread_mutex_unlock(&worker.lock);
+	return stopping;
+}
+
 static void *thread_main(void *unused)
 {
 	bool noted = false;
@@ -178,7 +188,7 @@ static void *thread_main(void *unused)
 	do {
 		noted = noted || embed_note(worker.config) == 0;
 		while (job_work(worker.config, 1, 1) > 0)
-			if (worker.stopping)
+			if (is_stopping())
 				break;
 	} while (wait_for_work());
 	return NULL;

@@ -83,13 +83,14 @@ static void count(const struct chat *chat, const char *state, bool charged)
 }
 
 /* The client is told that the chat has failed; what came is stored as soon as the database is there again. */
-static void give_up(const char **args, bool include)
+static void give_up(const struct chat *chat, const char **args, bool include)
 {
 	if (strcmp(args[3], "done") == 0) {
 		args[3] = include ? "stopped" : "failed";
 		args[8] = "database_unavailable";
 	}
-	settle_later(args, 14);
+	if (settle_later(args, 14))
+		settle_known(chat->doubt);
 }
 
 /* Store and charge in one transaction, again and again while the database is away: an answer that has come is not
@@ -108,6 +109,7 @@ static int store(struct chat *chat, const char *state, bool include, bool charge
 	struct timespec pause = {0, 200000000};
 	bool tried = false;
 
+	chat->closing = true;
 	task->identity.entry = ENTER_NOTHING; /* close_chat() begins its transaction by the ticket itself */
 	while (db_rows(task, &sql_chat_close, args, 14) == NULL) {
 		if (tried && strcmp(task->failure.code, "chat_gone") == 0)
@@ -117,7 +119,7 @@ static int store(struct chat *chat, const char *state, bool include, bool charge
 			return -1;
 		}
 		if (clock_ms() > deadline_ms) {
-			give_up(args, include);
+			give_up(chat, args, include);
 			count(chat, args[3], charge);
 			return -1;
 		}
@@ -126,6 +128,7 @@ static int store(struct chat *chat, const char *state, bool include, bool charge
 		nanosleep(&pause, NULL);
 	}
 	fail_clear(task);
+	settle_known(chat->doubt);
 	count(chat, state, charge);
 	chat->stored = true;
 	return 0;
@@ -153,20 +156,29 @@ int outcome_store(struct chat *chat)
 	}
 }
 
-void outcome_store_failure(struct chat *chat)
+/* What came is stored as stopped; nothing, as failed. */
+static int store_failure(void *arg)
 {
-	struct failure failure = chat->task->failure;
+	struct chat *chat = arg;
 	bool estimated = false, partial = chat->answer->len > 0;
 
-	chat->end = CHAT_FAILED;
-	chat->sources = "[]";
-	chat->metrics = "{}";
-	fail_clear(chat->task);
 	if (partial) {
 		measure(chat, &estimated);
 		list_sources(chat);
 	}
-	if (store(chat, partial ? "stopped" : "failed", partial, partial, estimated, failure.code) < 0)
+	return store(chat, partial ? "stopped" : "failed", partial, partial, estimated, chat->reason);
+}
+
+void outcome_store_failure(struct chat *chat)
+{
+	struct failure failure = chat->task->failure;
+
+	chat->end = CHAT_FAILED;
+	chat->sources = "[]";
+	chat->metrics = "{}";
+	chat->reason = failure.code;
+	fail_clear(chat->task);
+	if (task_attempt(chat->task, store_failure, chat) < 0)
 		log_event(LOG_ERROR, chat->task, "chat_lost",
 			"chat=%lld problem=\"the outcome of a chat could not be stored\"", (long long)chat->id);
 	chat->task->failure = failure;

@@ -23,6 +23,7 @@ struct outcome {
 struct doubt {
 	struct doubt *next;
 	int tries;
+	bool known;
 	char ticket[40];
 };
 
@@ -65,7 +66,7 @@ static struct outcome *outcome_new(const char *const *args, int n_args, bool who
 	return outcome;
 }
 
-void settle_later(const char *const *args, int n_args)
+bool settle_later(const char *const *args, int n_args)
 {
 	struct outcome *outcome = outcome_new(args, n_args, true);
 
@@ -80,6 +81,7 @@ void settle_later(const char *const *args, int n_args)
 		kept.bytes += outcome->bytes;
 	}
 	pthread_mutex_unlock(&kept.lock);
+	return outcome != NULL;
 }
 
 /* Does it stand in the database now, or can it never?  Then it is done with. */
@@ -104,14 +106,31 @@ static void settle_again(struct doubt *doubt)
 	pthread_mutex_unlock(&kept.lock);
 }
 
-void settle_ticket(const char *ticket)
+static void end_doubt(void *thing)
 {
+	struct doubt *doubt = thing;
+
+	if (doubt->known)
+		free(doubt);
+	else
+		settle_again(doubt);
+}
+
+struct doubt *settle_unless_known(struct arena *arena, const char *ticket)
+{
+	/* of malloc, as it may outlive the arena */
 	struct doubt *doubt = calloc(1, sizeof(*doubt));
 
 	if (doubt == NULL)
-		return;
+		arena_exhausted(arena);
 	snprintf(doubt->ticket, sizeof(doubt->ticket), "%s", ticket);
-	settle_again(doubt);
+	arena_later(arena, end_doubt, doubt);
+	return doubt;
+}
+
+void settle_known(struct doubt *doubt)
+{
+	doubt->known = true;
 }
 
 static void settle_doubts(void)

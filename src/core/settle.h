@@ -4,11 +4,20 @@
 #ifndef EXEDRA_SETTLE_H
 #define EXEDRA_SETTLE_H
 
-/* Keep copies of the parameters of sql/chat/close.sql.  When too much is kept already the answer is left out, then the
- * whole: such a row is ended when this worker has ended. */
-void settle_later(const char *const *args, int n_args);
-/* A chat may or may not have been opened: the connection was lost before the database's word came.  End it, if it is there. */
-void settle_ticket(const char *ticket);
+#include <stdbool.h>
+
+#include "base/arena.h"
+
+struct doubt;
+
+/* Keep copies of the parameters of sql/chat/close.sql.  When too much is kept already the answer is left out; false
+ * when there is no memory even for the rest. */
+bool settle_later(const char *const *args, int n_args);
+/* Before a chat is put on record: when the arena is emptied and nobody has said settle_known() by then, whatever has
+ * come between, the chat is ended, if it is there. */
+struct doubt *settle_unless_known(struct arena *, const char *ticket);
+/* Nothing is on record, or how it ended is, or settle_later() has it. */
+void settle_known(struct doubt *);
 /* Once a second: try again. */
 void settle_tick(void);
 

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -60,8 +61,9 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t lead; /* the leader's place is free, or the worker drains */
 	pthread_cond_t ended;
-	bool led, draining;
-	bool ending; /* for good: what comes next is refused, so kept connections need not be waited for */
+	bool led;
+	atomic_bool draining;
+	atomic_bool ending; /* for good: what comes next is refused, so kept connections need not be waited for */
 	int n_threads, n_waiting, n_busy, n_turning;
 } worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
 
@@ -258,15 +260,15 @@ static void *thread_main(void *unused)
 	return NULL;
 }
 
-static void watch_gate(int fd, uint32_t events)
+static int watch_gate(int fd, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.fd = fd};
 
-	if (epoll_ctl(worker.gate_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-		log_event(LOG_ERROR, NULL, "accept", "error=\"%s\"", strerror(errno));
+	return epoll_ctl(worker.gate_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-static void open_gates(const struct config *config, int listen_fd, const char *id)
+/* -1 when this process cannot wait for connections: better another one in its place. */
+static int open_gates(const struct config *config, int listen_fd, const char *id)
 {
 	pthread_condattr_t monotonic;
 
@@ -274,8 +276,11 @@ static void open_gates(const struct config *config, int listen_fd, const char *i
 	worker.listen_fd = listen_fd;
 	worker.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	worker.gate_fd = epoll_create1(EPOLL_CLOEXEC);
-	watch_gate(worker.wake_fd, EPOLLIN);
-	watch_gate(listen_fd, EPOLLIN | EPOLLEXCLUSIVE);
+	if (worker.wake_fd < 0 || worker.gate_fd < 0 || watch_gate(worker.wake_fd, EPOLLIN) < 0 ||
+		watch_gate(listen_fd, EPOLLIN | EPOLLEXCLUSIVE) < 0) {
+		log_event(LOG_ERROR, NULL, "accept", "error=\"%s\"", strerror(errno));
+		return -1;
+	}
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&worker.lead, &monotonic);
@@ -289,6 +294,16 @@ static void open_gates(const struct config *config, int listen_fd, const char *i
 	extract_limit(config->extract_parallel);
 	pthread_mutex_lock(&worker.lock);
 	start_thread();
+	pthread_mutex_unlock(&worker.lock);
+	return 0;
+}
+
+/* A thread that could not be made, or had no memory to begin with, leaves nobody to accept. */
+static void fill_lead(void)
+{
+	pthread_mutex_lock(&worker.lock);
+	if (!worker.led && worker.n_waiting == 0 && !worker.draining)
+		start_thread();
 	pthread_mutex_unlock(&worker.lock);
 }
 
@@ -360,6 +375,7 @@ static void keep_up(const sigset_t *signals)
 	int signal;
 
 	while ((signal = sigtimedwait(signals, NULL, &second)) != SIGTERM && signal != SIGUSR1) {
+		fill_lead();
 		tick();
 		if (left_s-- == 0) {
 			ingest_sweep();
@@ -381,7 +397,8 @@ int worker_run(const struct config *config, int listen_fd, const char *id)
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	open_gates(config, listen_fd, id);
+	if (open_gates(config, listen_fd, id) < 0)
+		return 1;
 	job_start(config);
 	keep_up(&signals);
 	job_stop();

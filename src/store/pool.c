@@ -103,18 +103,36 @@ static void quiet(void *arg, const PGresult *notice)
 	(void)notice;
 }
 
+/* PQexecParams() that does not wait for ever: a server may take a connection and then fall silent. */
+static PGresult *ask_first(struct conn *conn, const char *text, const char *arg, int64_t deadline_ms)
+{
+	PGresult *rows = NULL, *more;
+	bool late = false;
+
+	if (!PQsendQueryParams(conn->pg, text, 1, NULL, &arg, NULL, NULL, 0) || pool_flush(conn, deadline_ms) != 0)
+		return NULL;
+	while ((more = pool_result(conn, deadline_ms, &late)) != NULL) {
+		PQclear(rows);
+		rows = more;
+	}
+	if (!late)
+		return rows;
+	PQclear(rows);
+	return NULL;
+}
+
 /* The session's settings, and the check that row-level security binds us. */
-static int conn_start(struct task *task, struct conn *conn)
+static int conn_start(struct task *task, struct conn *conn, int64_t deadline_ms)
 {
 	char timeout[16];
-	const char *args[] = {timeout};
 	PGresult *rows;
 	int result = -1;
 
 	snprintf(timeout, sizeof(timeout), "%ds", pool.config->db_timeout_s);
-	rows = PQexecParams(conn->pg, sql_session_start.text, 1, NULL, args, NULL, NULL, 0);
+	rows = ask_first(conn, sql_session_start.text, timeout, deadline_ms);
 	if (PQresultStatus(rows) != PGRES_TUPLES_OK || PQntuples(rows) != 1)
-		log_event(LOG_ERROR, task, "database_start", "error=\"%s\"", PQresultErrorMessage(rows));
+		log_event(LOG_ERROR, task, "database_start", "error=\"%s\"",
+			rows == NULL ? PQerrorMessage(conn->pg) : PQresultErrorMessage(rows));
 	else if (strcmp(PQgetvalue(rows, 0, 0), "t") != 0)
 		log_event(LOG_ERROR, task, "database_role",
 			"role=%s problem=\"the role is a superuser or has BYPASSRLS, so nothing would keep tenants "
@@ -130,7 +148,7 @@ static int conn_start(struct task *task, struct conn *conn)
 	return result;
 }
 
-static struct conn *conn_open(struct task *task)
+static struct conn *conn_open(struct task *task, int64_t deadline_ms)
 {
 	/* dbname is expanded first, so that what it says itself about the rest is kept: later keywords win. */
 	const char *const keywords[] = {
@@ -149,7 +167,8 @@ static struct conn *conn_open(struct task *task)
 		return NULL;
 	}
 	PQsetNoticeReceiver(conn->pg, quiet, NULL);
-	if (conn_start(task, conn) < 0 || !PQenterPipelineMode(conn->pg) || PQsetnonblocking(conn->pg, 1) != 0) {
+	if (PQsetnonblocking(conn->pg, 1) != 0 || conn_start(task, conn, deadline_ms) < 0 ||
+		!PQenterPipelineMode(conn->pg)) {
 		conn_free(conn);
 		return NULL;
 	}
@@ -315,7 +334,7 @@ struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rid
 		conn_free(conn);
 		conn = NULL;
 	}
-	if (conn == NULL && (conn = conn_open(task)) == NULL) {
+	if (conn == NULL && (conn = conn_open(task, deadline_ms)) == NULL) {
 		forget_place();
 		leave_bulk(task);
 		unavailable(task);

@@ -38,22 +38,27 @@ static bool plain_id(const char *text)
 
 static void begin(struct request *req, struct wire *wire, const struct config *config, struct arena *arena)
 {
-	const char *id = wire_param(wire, "HTTP_X_REQUEST_ID");
-
 	memset(req, 0, sizeof(*req));
 	req->wire = wire;
 	req->config = config;
 	req->started_us = clock_us();
 	req->task.arena = arena;
+	req->task.id = "-";
 	req->task.gone_fd = -1;
-	if (id != NULL && plain_id(id)) {
-		req->task.id = arena_strdup(arena, id);
-	} else {
-		char *fresh = arena_get(arena, REQUEST_ID_TEXT);
+}
 
-		secret_request_id(fresh);
-		req->task.id = fresh;
+static void take_id(struct request *req)
+{
+	const char *id = wire_param(req->wire, "HTTP_X_REQUEST_ID");
+	char *fresh;
+
+	if (id != NULL && plain_id(id)) {
+		req->task.id = arena_strdup(req->task.arena, id);
+		return;
 	}
+	fresh = arena_get(req->task.arena, REQUEST_ID_TEXT);
+	secret_request_id(fresh);
+	req->task.id = fresh;
 }
 
 static int find_route(struct request *req)
@@ -231,15 +236,44 @@ static void report(const struct request *req)
 		req->wire->gone ? " gone=yes" : "");
 }
 
-/* The escape of a request that ran out of memory. */
+static int answer(void *arg)
+{
+	struct request *req = arg;
+
+	take_id(req);
+	if (run(req) < 0) {
+		verify_caller(req);
+		if (req->status == 0)
+			form_reply(req);
+	}
+	return 0;
+}
+
+static int refuse(void *arg)
+{
+	struct request *req = arg;
+
+	take_id(req);
+	req->task.failure.retry_after_s = 1;
+	fail(&req->task, 503, "busy", "Every place is taken at the moment.");
+	form_reply(req);
+	return 0;
+}
+
+static int say_failure(void *arg)
+{
+	form_reply(arg);
+	return 0;
+}
+
+/* A request that ran out of memory: all that it was about to do is off. */
 static void exhausted(struct request *req)
 {
 	log_event(LOG_ERROR, &req->task, "memory", "problem=\"out of memory\"");
-	if (req->status != 0)
-		return;
-	fail_clear(&req->task);
-	fail(&req->task, 503, "memory", "There is not enough memory for this at the moment.");
-	form_reply(req);
+	if (req->status != 0) /* nobody is to take what has left for the whole */
+		wire_cut(req->wire);
+	else if (task_attempt(&req->task, say_failure, req) < 0 && req->status == 0)
+		form_reply_bare(req);
 }
 
 /* malloc_trim() leaves the top of every arena but the main one; that goes when a piece of 64 kB or more is freed there.
@@ -253,46 +287,28 @@ static void give_memory_back(void)
 	free(piece);
 }
 
-void dispatch(struct wire *wire, const struct config *config, struct arena *arena)
+/* One request, by `work`, which is given the request and leaves it answered; how many bytes its body had. */
+static size_t serve(struct wire *wire, const struct config *config, struct arena *arena, int (*work)(void *req))
 {
-	struct request *volatile req = NULL;
-	volatile bool large = false;
-	jmp_buf escape;
+	struct request req;
 
-	if (setjmp(escape) == 0) {
-		arena_escape(arena, &escape);
-		req = arena_get(arena, sizeof(*req));
-		begin(req, wire, config, arena);
-		if (run(req) < 0) {
-			verify_caller(req);
-			if (req->status == 0)
-				form_reply(req);
-		}
-	} else if (req != NULL) {
-		arena_escape(arena, NULL);
-		exhausted(req);
-	}
-	arena_escape(arena, NULL);
-	if (req != NULL) {
-		report(req);
-		large = req->body_len > LARGE_BYTES;
-	}
+	begin(&req, wire, config, arena);
+	if (task_attempt(&req.task, work, &req) < 0)
+		exhausted(&req);
+	report(&req);
 	wire_end(wire);
 	arena_empty(arena);
+	return req.body_len;
+}
+
+void dispatch(struct wire *wire, const struct config *config, struct arena *arena)
+{
 	/* A parsed body is a million small pieces, which malloc would keep for the next ones. */
-	if (large)
+	if (serve(wire, config, arena, answer) > LARGE_BYTES)
 		give_memory_back();
 }
 
 void dispatch_busy(struct wire *wire, const struct config *config, struct arena *arena)
 {
-	struct request req;
-
-	begin(&req, wire, config, arena);
-	req.task.failure.retry_after_s = 1;
-	fail(&req.task, 503, "busy", "Every place is taken at the moment.");
-	form_reply(&req);
-	report(&req);
-	wire_end(wire);
-	arena_empty(arena);
+	serve(wire, config, arena, refuse);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "web/form.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "store/secret.h"
@@ -220,4 +221,23 @@ void form_reply(struct request *req)
 	}
 	put_body(req, form, body);
 	reply_json(req, failure->status, body->at, body->len);
+}
+
+void form_reply_bare(struct request *req)
+{
+	static const char native[] = "{\"error\":\"There is not enough memory for this at the moment.\"}";
+	static const char openai[] = "{\"error\":{\"message\":\"There is not enough memory for this at the moment.\","
+				     "\"type\":\"server_error\",\"param\":null,\"code\":\"memory\"}}";
+	enum form form = req->route == NULL ? FORM_ERROR : req->route->form;
+	const char *body = form == FORM_OPENAI || form == FORM_NATIVE_OPENAI ? openai : native;
+	char head[200];
+	int len = snprintf(head, sizeof(head),
+		"Status: 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"
+		"X-Content-Type-Options: nosniff\r\nContent-Length: %zu\r\nRetry-After: 1\r\n\r\n",
+		strlen(body));
+
+	req->status = 503;
+	wire_write(req->wire, head, (size_t)len);
+	if (!req->head)
+		wire_write(req->wire, body, strlen(body));
 }

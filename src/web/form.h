@@ -7,5 +7,7 @@
 
 /* Answer with the task's failure in the row's form (FORM_ERROR when there is no row). */
 void form_reply(struct request *);
+/* The same of a want of memory, without any. */
+void form_reply_bare(struct request *);
 
 #endif

@@ -70,7 +70,6 @@ void reply_head(struct request *req, int status, const char *type, int64_t lengt
 {
 	struct str *head = str_new(req->task.arena);
 
-	req->status = status;
 	str_printf(head, "Status: %d %s\r\n", status, reply_reason_phrase(status));
 	if (type != NULL)
 		str_printf(head, "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n", type);
@@ -85,6 +84,7 @@ void reply_head(struct request *req, int status, const char *type, int64_t lengt
 	if (more_headers != NULL)
 		str_puts(head, more_headers);
 	str_puts(head, "\r\n");
+	req->status = status; /* not before: what runs out of memory above has not answered */
 	wire_write(req->wire, head->at, head->len);
 }
 

@@ -15,8 +15,8 @@ void stream_open(struct stream *stream, struct request *req, const char *type)
 static int send(struct stream *stream)
 {
 	if (!stream->begun) {
-		stream->begun = true;
 		reply_head(stream->req, 200, stream->type, -1, "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n");
+		stream->begun = true;
 	}
 	if (!stream->req->head)
 		wire_write(stream->req->wire, stream->out->at, stream->out->len);

@@ -42,7 +42,7 @@ void wire_open_cgi(struct wire *wire, char **environment)
 
 int wire_next(struct wire *wire, int fd)
 {
-	wire->gone = false;
+	wire->gone = wire->cut = false;
 	if (fd >= 0) {
 		wire->fcgi.ipcFd = fd;
 		/* FCGX_Accept_r() first ends the request before, which would close the connection. */
@@ -79,12 +79,20 @@ void wire_last(struct wire *wire)
 void wire_end(struct wire *wire)
 {
 	if (!wire->cgi) {
+		/* A write that failed once may be followed by one that does not, such as the end record. */
+		if (wire->cut)
+			shutdown(wire->fcgi.ipcFd, SHUT_RDWR);
 		/* What is left of a body would be taken for the next request's head. */
-		if (FCGX_HasSeenEOF(wire->fcgi.in) == 0)
+		if (wire->cut || FCGX_HasSeenEOF(wire->fcgi.in) == 0)
 			wire->fcgi.keepConnection = 0;
 		FCGX_Finish_r(&wire->fcgi);
 	}
 	wire->params = NULL;
+}
+
+void wire_cut(struct wire *wire)
+{
+	wire->gone = wire->cut = true;
 }
 
 void wire_close(struct wire *wire)
@@ -146,14 +154,13 @@ int wire_write(struct wire *wire, const char *bytes, size_t len)
 {
 	if (wire->gone)
 		return -1;
-	if (wire->cgi) {
-		wire->gone = write_all(bytes, len) < 0;
-		return wire->gone ? -1 : 0;
-	}
-	while (len > 0 && !wire->gone) {
+	if (wire->cgi && write_all(bytes, len) < 0)
+		wire_cut(wire);
+	while (!wire->cgi && len > 0 && !wire->gone) {
 		int piece = len > 1 << 20 ? 1 << 20 : (int)len;
 
-		wire->gone = FCGX_PutStr(bytes, piece, wire->fcgi.out) < piece;
+		if (FCGX_PutStr(bytes, piece, wire->fcgi.out) < piece)
+			wire_cut(wire);
 		bytes += piece;
 		len -= (size_t)piece;
 	}
@@ -162,8 +169,8 @@ int wire_write(struct wire *wire, const char *bytes, size_t len)
 
 int wire_flush(struct wire *wire)
 {
-	if (!wire->cgi && !wire->gone)
-		wire->gone = FCGX_FFlush(wire->fcgi.out) < 0;
+	if (!wire->cgi && !wire->gone && FCGX_FFlush(wire->fcgi.out) < 0)
+		wire_cut(wire);
 	return wire->gone ? -1 : 0;
 }
 

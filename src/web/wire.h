@@ -14,7 +14,8 @@ struct wire {
 	FCGX_Request fcgi; /* unused in CGI */
 	char **params;     /* NAME=value, NULL at the end */
 	bool cgi;
-	bool gone; /* a write has failed: nobody listens any more */
+	bool gone; /* a write has failed, or the client has left: nobody listens any more */
+	bool cut;  /* what left is not the whole answer: its end must not look like one */
 };
 
 /* Set up a wire: once a thread.  FCGX_Init() must have been called in the process. */
@@ -33,6 +34,8 @@ void wire_last(struct wire *);
 /* End the request: the last data and the end record leave in one write. */
 void wire_end(struct wire *);
 
+/* Break off: the end of the answer is not to look like one.  wire_end() follows. */
+void wire_cut(struct wire *);
 /* Close a connection that was kept. */
 void wire_close(struct wire *);
 
