@@ -64,6 +64,7 @@ missing() {
             unless libc6-dev sanitizers
             unless tesseract-ocr have tesseract
             unless tesseract-ocr-eng english
+            unless chromium have chromium
             unless nodejs have node
             unless npm have npm
             unless git have git ;;
