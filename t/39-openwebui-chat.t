@@ -267,6 +267,7 @@ subtest 'from an upload to an answer' => sub {
 };
 
 subtest 'with an embedder' => sub {
+    my $db = database();                # whose jobs no pool without an embedder takes
     my $provider = start_provider();
     my $deep = tenant($db, 'deep')->{key};
     my %settings = (reading(), 'llm.url' => $model->{url}, 'llm.model' => 'test-model', 'embed.url' => $provider->{url});

@@ -266,9 +266,9 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 		return EAGAIN;
 	if (attributes == NULL)
 		return real(thread, attributes, run, arg);
-	inside = true;
-	start = malloc(sizeof(*start));
-	inside = false;
+	start = malloc(sizeof(*start)); /* which may be the call that fails */
+	if (start == NULL)
+		return EAGAIN;
 	*start = (struct start){run, arg};
 	result = real(thread, attributes, begin_serving, start);
 	if (result != 0)
