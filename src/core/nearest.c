@@ -11,6 +11,8 @@
 enum {
 	/* whose codes are read at once: 1.5 MB at 768 dimensions; a multiple of the 256 of exedra.pack_codes() */
 	BATCH_PASSAGES = 16384,
+	SHORTLIST = 400,
+	PASSAGES_A_PLACE = 1000, /* the more there are, the more are nearly as near */
 	WEIGHED = 10, /* codes for each place on the shortlist; bench/retrieval finds no difference to all of them */
 	MAX_DIMENSION = 65535,
 };
@@ -310,8 +312,9 @@ static const float *padded(struct arena *arena, const struct vector *question)
 }
 
 int nearest_find(struct task *task, struct arena *arena, const struct scope *scope, const struct vector *question,
-	int shortlist, bool without_pinned, struct found **out)
+	int least, bool without_pinned, struct found **out)
 {
+	int usual = SHORTLIST + scope->n_passages / PASSAGES_A_PLACE, shortlist = usual > least ? usual : least;
 	struct search search = {.task = task,
 		.arena = arena,
 		.small = arena_within(arena),

@@ -8,12 +8,10 @@
 #include "core/best.h"
 #include "core/embed.h"
 
-enum { NEAREST_SHORTLIST = 500 };
-
-/* The nearest passages, nearest first: at most `shortlist`, of which each score is the cosine.  Only versions that have
- * all their vectors by the embedder are looked at.  With `without_pinned` none of pinned documents.  Memory in `arena`.
- * How many, -1 with the reason in the task. */
-int nearest_find(struct task *, struct arena *, const struct scope *, const struct vector *question, int shortlist,
+/* The nearest passages, nearest first, each with the cosine as score: a list of 400, one more for each 1,000 passages
+ * in scope, and no less than `least`.  Only versions that have all their vectors by the embedder are looked at.  With
+ * `without_pinned` none of pinned documents.  Memory in `arena`. How many, -1 with the reason in the task. */
+int nearest_find(struct task *, struct arena *, const struct scope *, const struct vector *question, int least,
 	bool without_pinned, struct found **out);
 
 #endif

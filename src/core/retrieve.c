@@ -69,11 +69,11 @@ static int find_by_words(struct retrieval *r, struct found **found)
 /* Those that reach the threshold. */
 static int find_by_vector(struct retrieval *r, struct found **found)
 {
-	int shortlist = r->wishes->top_n > NEAREST_SHORTLIST ? r->wishes->top_n : NEAREST_SHORTLIST, n, kept = 0;
+	int n, kept = 0;
 
 	if (r->vector.n == 0)
 		return 0;
-	n = nearest_find(r->task, r->arena, &r->scope, &r->vector, shortlist, r->wishes->without_pinned, found);
+	n = nearest_find(r->task, r->arena, &r->scope, &r->vector, r->wishes->top_n, r->wishes->without_pinned, found);
 	while (kept < n && (*found)[kept].score >= r->wishes->threshold)
 		kept++;
 	return n < 0 ? -1 : kept;
