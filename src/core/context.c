@@ -5,8 +5,6 @@
 
 #include <json-c/json.h>
 
-#include "core/prompt.h"
-
 const char context_template[] = "Answer the question below with the help of these sources.\n"
 				"- Behind what you take from a source put its id in brackets, such as [1]; make up no "
 				"ids, and cite nothing that has "
@@ -57,15 +55,15 @@ static const char *context_of(const struct chat *chat, int64_t *room)
 	const char *gap = strstr(context_template, "{{CONTEXT}}");
 	int i;
 
-	*room -= prompt_estimate(sizeof(context_template));
+	*room -= llm_tokens(sizeof(context_template));
 	for (i = 0; i < chat->n_cited; i++) {
 		if (chat->passages[i].text == NULL || *chat->passages[i].text == '\0')
 			continue;
 		str_clear(one);
 		put_source(chat, i, one);
-		if (prompt_estimate(one->len) > *room)
+		if (llm_tokens(one->len) > *room)
 			continue;
-		*room -= prompt_estimate(one->len);
+		*room -= llm_tokens(one->len);
 		str_add(all, one->at, one->len);
 	}
 	if (all->len == 0)

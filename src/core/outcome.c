@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "core/prompt.h"
 #include "core/settle.h"
 #include "store/db.h"
 
@@ -34,10 +33,10 @@ static void measure(struct chat *chat, bool *estimated)
 
 	*estimated = usage->prompt_tokens < 0 || usage->completion_tokens < 0;
 	if (usage->prompt_tokens < 0)
-		usage->prompt_tokens = prompt_estimate(chat->prompt_bytes);
+		usage->prompt_tokens = llm_tokens(chat->prompt_bytes);
 	if (usage->completion_tokens < 0)
 		usage->completion_tokens =
-			prompt_estimate(chat->answer->len + (chat->tool_calls == NULL ? 0 : chat->tool_calls->len));
+			llm_tokens(chat->answer->len + (chat->tool_calls == NULL ? 0 : chat->tool_calls->len));
 	str_printf(out, "{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,\"duration\":",
 		(long long)usage->prompt_tokens, (long long)usage->completion_tokens,
 		(long long)(usage->prompt_tokens + usage->completion_tokens));

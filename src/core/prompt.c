@@ -13,11 +13,6 @@
 /* The share of the window that is kept for the answer, at most ANSWER_TOKENS. */
 enum { ANSWER_SHARE = 4, ANSWER_TOKENS = 4096 };
 
-int64_t prompt_estimate(size_t bytes)
-{
-	return (int64_t)((bytes + 3) / 4);
-}
-
 static const char *format_time(struct arena *arena, const char *format)
 {
 	char text[64];
@@ -120,8 +115,8 @@ static int add_history(
 
 	for (fit = 0; fit < n; fit++) {
 		struct json_object *exchange = json_object_array_get_idx(history, (size_t)fit);
-		int64_t cost = prompt_estimate((size_t)length_of(exchange, 0)) +
-			       prompt_estimate((size_t)length_of(exchange, 1));
+		int64_t cost = llm_tokens((size_t)length_of(exchange, 0)) +
+			       llm_tokens((size_t)length_of(exchange, 1));
 
 		if (cost > *room)
 			break;
@@ -151,7 +146,7 @@ static struct json_object *read_history(const struct chat *chat)
 
 static int64_t cost_of(const struct llm_message *message)
 {
-	return prompt_estimate(
+	return llm_tokens(
 		message->raw != NULL && message->images == NULL ? strlen(message->raw) : strlen(message->content));
 }
 
@@ -204,7 +199,7 @@ static int add_pinned(const struct chat *chat, struct str *system, int64_t *room
 			continue;
 		len = utf8_cut(text, len, 4 * (size_t)*room - AROUND_PASSAGE);
 		add_context(system, n++, text, len);
-		*room -= prompt_estimate(len + AROUND_PASSAGE);
+		*room -= llm_tokens(len + AROUND_PASSAGE);
 	}
 	return n;
 }
@@ -216,7 +211,7 @@ static void add_passages(const struct chat *chat, struct str *system, int no, in
 
 	for (i = chat->n_pinned; i < chat->n_passages; i++) {
 		size_t len = strlen(chat->passages[i].cited);
-		int64_t cost = prompt_estimate(len + AROUND_PASSAGE);
+		int64_t cost = llm_tokens(len + AROUND_PASSAGE);
 
 		if (cost > *room)
 			continue;
@@ -264,7 +259,7 @@ int prompt_assemble(struct chat *chat)
 		room -= cost_of(&question[i]);
 	if (room < 0)
 		return too_long(chat, "message", "The question alone is");
-	room -= prompt_estimate(system->len);
+	room -= llm_tokens(system->len);
 	if (room < 0)
 		return too_long(chat, "openAiPrompt", "The question and the prompt are");
 	n_contexts = chat->numbered ? 0 : add_pinned(chat, system, &room);

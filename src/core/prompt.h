@@ -8,7 +8,5 @@
 /* Fill chat->call.messages.  Order of precedence in the window: room for the answer, the system prompt, pinned
  * documents, the newest history, passages.  The question is never cut: -1 with a 400 when it does not fit. */
 int prompt_assemble(struct chat *);
-/* Tokens of a text, where nobody counts them: bytes / 4, rounded up. */
-int64_t prompt_estimate(size_t bytes);
 
 #endif

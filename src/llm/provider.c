@@ -51,3 +51,8 @@ struct provider_setup provider_of_server(const struct config *config)
 		.model = config->llm_model,
 		.context_tokens = config->llm_context_tokens};
 }
+
+int64_t llm_tokens(size_t bytes)
+{
+	return (int64_t)((bytes + 3) / 4);
+}

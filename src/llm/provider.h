@@ -64,6 +64,9 @@ struct llm_message {
 	const char *raw;           /* the whole message as JSON, passed on as it came; NULL = made from the rest */
 };
 
+/* Tokens of a text, where nobody counts them: bytes / 4, rounded up. */
+int64_t llm_tokens(size_t bytes);
+
 /* Tokens as the provider counted them; -1 where it did not. */
 struct llm_usage {
 	int64_t prompt_tokens, completion_tokens;

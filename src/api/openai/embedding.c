@@ -7,7 +7,7 @@
 #include "api/api.h"
 #include "base/field.h"
 #include "core/embedder.h"
-#include "core/prompt.h"
+#include "llm/provider.h"
 #include "store/db.h"
 #include "web/reply.h"
 
@@ -193,7 +193,7 @@ int openai_embedding_create(struct request *req)
 	call.tokens = wish.tokens;
 	if (embed_texts(&call) < 0)
 		return -1;
-	tokens = call.n_tokens < 0 ? prompt_estimate(wish.bytes) : call.n_tokens;
+	tokens = call.n_tokens < 0 ? llm_tokens(wish.bytes) : call.n_tokens;
 	if (db_rows(&req->task, &sql_usage_embedding,
 		    ARGS(setup.provider, setup.model, db_int_arg(req->task.arena, tokens),
 			    db_bool_arg(call.n_tokens < 0))) == NULL)
