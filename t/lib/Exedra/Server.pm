@@ -113,6 +113,7 @@ sub pss_total_kb {
 #   exedra   from start_exedra(), or the path of a socket
 #   prefix   a URL prefix, such as /team
 #   tenant   the tenant that it names
+#   processes   how many workers: 1 if not said
 #   server   more lines for the server block, http for the http block
 # Has { http (host:port), url, pid, log (file) }.
 sub start_nginx {
@@ -155,9 +156,10 @@ sub nginx_conf {
     my ($dir, $port, %with) = @_;
     my $temp = join '', map { "    ${_}_temp_path $dir/$_;\n" } qw(client_body proxy fastcgi uwsgi scgi);
     my ($http, $server) = map { $with{$_} // '' } qw(http server);
+    my $processes = $with{processes} // 1;
     return <<END;
 daemon off;
-worker_processes 1;
+worker_processes $processes;
 pid $dir/pid;
 error_log $dir/error.log info;
 events { worker_connections 16384; }
