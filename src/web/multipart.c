@@ -6,23 +6,13 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/types.h>
 
 #include "base/utf8.h"
+#include "web/param.h"
 
 /* What may be there once. */
 enum seen { DISPOSITION = 1, TYPE = 2, ENCODING = 4, NAME = 8, FILENAME = 16, EXTENDED = 32 };
-
-/* A header's value while it is read. */
-struct reader {
-	const char *at, *end;
-};
-
-struct param {
-	const char *name;
-	size_t name_len;
-};
 
 __attribute__((format(printf, 4, 5))) static int refuse(
 	struct multipart *m, const char *code, size_t at, const char *format, ...)
@@ -44,116 +34,6 @@ static int refuse_header(struct multipart *m, const char *code, const char *at, 
 	return refuse(m, code, m->head_at + (size_t)(at - m->head->at), "%s", what);
 }
 
-/* ---- values of headers */
-
-/* A letter, a digit, or one of these. */
-static bool is_plain(char c, const char *marks)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       (c != '\0' && strchr(marks, c) != NULL);
-}
-
-static size_t count_token(const struct reader *in)
-{
-	const char *at = in->at;
-
-	while (at < in->end && is_plain(*at, "!#$%&'*+-.^_`|~"))
-		at++;
-	return (size_t)(at - in->at);
-}
-
-/* White space, and the line ends of a folded header: others are not in here. */
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static void skip_space(struct reader *in)
-{
-	while (in->at < in->end && is_space(*in->at))
-		in->at++;
-}
-
-static bool equals(const char *at, size_t len, const char *word)
-{
-	return strlen(word) == len && strncasecmp(at, word, len) == 0;
-}
-
-static void put_lower(struct str *out, const char *at, size_t len)
-{
-	str_clear(out);
-	for (size_t i = 0; i < len; i++)
-		str_putc(out, (char)(at[i] >= 'A' && at[i] <= 'Z' ? at[i] | 0x20 : at[i]));
-}
-
-/* At the opening quote, to behind the closing one; -1 when it does not come. */
-static int read_quoted(struct reader *in, struct str *value)
-{
-	for (in->at++; in->at < in->end; in->at++) {
-		if (*in->at == '"') {
-			in->at++;
-			return 0;
-		}
-		if (*in->at == '\\' && in->end - in->at > 1 && (in->at[1] == '"' || in->at[1] == '\\'))
-			in->at++;
-		str_putc(value, *in->at);
-	}
-	return -1;
-}
-
-/* Without quotes more than a token is taken, as long as it is plain where it ends: many write boundary=--=_x. */
-static int read_bare(struct reader *in, struct str *value)
-{
-	const char *from = in->at;
-
-	while (in->at < in->end && (unsigned char)*in->at > ' ' && *in->at != ';' && *in->at != '"')
-		in->at++;
-	str_add(value, from, (size_t)(in->at - from));
-	return in->at > from ? 0 : -1;
-}
-
-/* The next `; name=value`, its value in `value`.  1; 0 at the end; -1 when it is none: the reader then stands there. */
-static int read_param(struct reader *in, struct param *param, struct str *value)
-{
-	skip_space(in);
-	if (in->at == in->end)
-		return 0;
-	if (*in->at != ';')
-		return -1;
-	in->at++;
-	skip_space(in);
-	if (in->at == in->end)
-		return 0;
-	param->name = in->at;
-	param->name_len = count_token(in);
-	in->at += param->name_len;
-	if (param->name_len == 0 || in->at == in->end || *in->at != '=')
-		return -1;
-	in->at++;
-	str_clear(value);
-	if (in->at < in->end && *in->at == '"')
-		return read_quoted(in, value) < 0 ? -1 : 1;
-	return read_bare(in, value) < 0 ? -1 : 1;
-}
-
-/* type/subtype, in lower case; -1 when it is none. */
-static int read_type(struct reader *in, struct str *type)
-{
-	const char *from = in->at;
-	size_t len = count_token(in);
-
-	in->at += len;
-	if (len == 0 || in->at == in->end || *in->at != '/')
-		return -1;
-	in->at++;
-	len = count_token(in);
-	in->at += len;
-	if (len == 0)
-		return -1;
-	put_lower(type, from, (size_t)(in->at - from));
-	return 0;
-}
-
 /* ---- the request's Content-Type */
 
 /* RFC 2046 section 5.1.1. */
@@ -163,7 +43,7 @@ static int take_boundary(struct multipart *m, const struct str *value, size_t at
 		return refuse(m, "multipart_boundary", at, "a boundary of %zu characters, not 1 to %d", value->len,
 			MULTIPART_MAX_BOUNDARY);
 	for (size_t i = 0; i < value->len; i++)
-		if (!is_plain(value->at[i], "'()+_,-./:=? "))
+		if (!param_is_plain(value->at[i], "'()+_,-./:=? "))
 			return refuse(m, "multipart_boundary", at, "a boundary with a character that none may have");
 	if (value->at[value->len - 1] == ' ')
 		return refuse(m, "multipart_boundary", at, "a boundary that ends in a space");
@@ -175,17 +55,17 @@ static int take_boundary(struct multipart *m, const struct str *value, size_t at
 
 static int take_request_type(struct multipart *m, const char *text)
 {
-	struct reader in = {text, text == NULL ? NULL : text + strlen(text)};
+	struct param_reader in = {text, text == NULL ? NULL : text + strlen(text)};
 	struct param param;
 	int found;
 
-	if (text == NULL || (size_t)(in.end - text) > m->limits.header || read_type(&in, m->type) < 0 ||
+	if (text == NULL || (size_t)(in.end - text) > m->limits.header || param_read_type(&in, m->type) < 0 ||
 		strcmp(m->type->at, "multipart/form-data") != 0)
 		return refuse(m, "multipart_type", 0, "a body that is no multipart/form-data");
-	while ((found = read_param(&in, &param, m->value)) > 0) {
+	while ((found = param_read(&in, &param, m->value)) > 0) {
 		size_t at = (size_t)(param.name - text);
 
-		if (!equals(param.name, param.name_len, "boundary"))
+		if (!param_equals(param.name, param.name_len, "boundary"))
 			continue;
 		if (m->delimiter_len > 0)
 			return refuse(m, "multipart_boundary", at, "two boundaries");
@@ -227,53 +107,12 @@ static int check_name(struct multipart *m, const struct str *name, size_t limit,
 	return 0;
 }
 
-static int hex_value(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *found = c == '\0' ? NULL : strchr(digits, c >= 'A' && c <= 'F' ? c | 0x20 : c);
-
-	return found == NULL ? -1 : (int)(found - digits);
-}
-
-/* RFC 8187: charset'language'percent-encoded, to UTF-8 or to what claims to be it.  -1 when it is not. */
-static int decode_extended(const struct str *value, struct str *out)
-{
-	const char *language = memchr(value->at, '\'', value->len), *at, *end = value->at + value->len;
-	bool latin;
-
-	at = language == NULL ? NULL : memchr(language + 1, '\'', (size_t)(end - language - 1));
-	if (at == NULL)
-		return -1;
-	latin = equals(value->at, (size_t)(language - value->at), "iso-8859-1");
-	if (!latin && !equals(value->at, (size_t)(language - value->at), "utf-8"))
-		return -1;
-	str_clear(out);
-	for (at++; at < end; at++) {
-		int high, low;
-		unsigned char c = (unsigned char)*at;
-
-		if (c == '%') {
-			high = end - at > 2 ? hex_value(at[1]) : -1;
-			low = high < 0 ? -1 : hex_value(at[2]);
-			if (low < 0)
-				return -1;
-			c = (unsigned char)(high << 4 | low);
-			at += 2;
-		}
-		if (latin)
-			utf8_put(out, c);
-		else
-			str_putc(out, (char)c);
-	}
-	return 0;
-}
-
 static int take_filename(struct multipart *m, const char *at, bool extended)
 {
 	if (note(m, extended ? EXTENDED : FILENAME, at, "a file with two names") < 0)
 		return -1;
 	if (extended) {
-		if (decode_extended(m->value, m->filename) < 0)
+		if (param_decode(m->value, m->filename) < 0)
 			return refuse_header(m, "multipart_name", at, "a filename* that cannot be read");
 		return check_name(m, m->filename, m->limits.filename, at);
 	}
@@ -295,25 +134,25 @@ static int take_name(struct multipart *m, const char *at)
 	return 0;
 }
 
-static int take_disposition(struct multipart *m, struct reader in)
+static int take_disposition(struct multipart *m, struct param_reader in)
 {
 	struct param param;
-	size_t len = count_token(&in);
+	size_t len = param_token(&in);
 	int found;
 
 	if (note(m, DISPOSITION, in.at, "Content-Disposition twice") < 0)
 		return -1;
-	if (!equals(in.at, len, "form-data"))
+	if (!param_equals(in.at, len, "form-data"))
 		return refuse_header(m, "multipart_header", in.at, "a Content-Disposition that is not form-data");
 	in.at += len;
-	while ((found = read_param(&in, &param, m->value)) > 0) {
+	while ((found = param_read(&in, &param, m->value)) > 0) {
 		int taken = 0;
 
-		if (equals(param.name, param.name_len, "name"))
+		if (param_equals(param.name, param.name_len, "name"))
 			taken = take_name(m, param.name);
-		else if (equals(param.name, param.name_len, "filename"))
+		else if (param_equals(param.name, param.name_len, "filename"))
 			taken = take_filename(m, param.name, false);
-		else if (equals(param.name, param.name_len, "filename*"))
+		else if (param_equals(param.name, param.name_len, "filename*"))
 			taken = take_filename(m, param.name, true);
 		if (taken < 0)
 			return -1;
@@ -324,7 +163,7 @@ static int take_disposition(struct multipart *m, struct reader in)
 }
 
 /* A type is only what the client believes: one that cannot be read is as good as none. */
-static int take_type(struct multipart *m, struct reader in)
+static int take_type(struct multipart *m, struct param_reader in)
 {
 	struct param param;
 
@@ -336,50 +175,50 @@ static int take_type(struct multipart *m, struct reader in)
 	for (const char *at = in.at; at < in.end; at++)
 		str_putc(m->content_type, (char)((unsigned char)*at < ' ' ? ' ' : *at));
 	m->part.content_type = m->content_type->at;
-	if (read_type(&in, m->type) < 0)
+	if (param_read_type(&in, m->type) < 0)
 		return 0;
 	m->part.type = m->type->at;
-	while (read_param(&in, &param, m->value) > 0) {
-		struct reader value = {.at = m->value->at, .end = m->value->at + m->value->len};
+	while (param_read(&in, &param, m->value) > 0) {
+		struct param_reader value = {.at = m->value->at, .end = m->value->at + m->value->len};
 
-		if (m->part.charset != NULL || !equals(param.name, param.name_len, "charset") || m->value->len == 0 ||
-			count_token(&value) != m->value->len)
+		if (m->part.charset != NULL || !param_equals(param.name, param.name_len, "charset") ||
+			m->value->len == 0 || param_token(&value) != m->value->len)
 			continue;
-		put_lower(m->charset, m->value->at, m->value->len);
+		param_put_lower(m->charset, m->value->at, m->value->len);
 		m->part.charset = m->charset->at;
 	}
 	return 0;
 }
 
-static int take_encoding(struct multipart *m, struct reader in)
+static int take_encoding(struct multipart *m, struct param_reader in)
 {
-	size_t len = count_token(&in);
+	size_t len = param_token(&in);
 
 	if (note(m, ENCODING, in.at, "Content-Transfer-Encoding twice") < 0)
 		return -1;
-	if (equals(in.at, len, "base64") || equals(in.at, len, "quoted-printable"))
+	if (param_equals(in.at, len, "base64") || param_equals(in.at, len, "quoted-printable"))
 		return refuse_header(m, "multipart_encoding", in.at, "a part in an encoding: it must be sent as it is");
 	return 0;
 }
 
 /* One header, without its line end. */
-static int take_header(struct multipart *m, struct reader in)
+static int take_header(struct multipart *m, struct param_reader in)
 {
 	const char *name = in.at;
-	size_t len = count_token(&in);
+	size_t len = param_token(&in);
 
 	in.at += len;
 	if (len == 0 || in.at == in.end || *in.at != ':')
 		return refuse_header(m, "multipart_header", name, "a header that has no name");
 	in.at++;
-	skip_space(&in);
-	while (in.end > in.at && is_space(in.end[-1]))
+	param_skip_space(&in);
+	while (in.end > in.at && param_is_space(in.end[-1]))
 		in.end--;
-	if (equals(name, len, "content-disposition"))
+	if (param_equals(name, len, "content-disposition"))
 		return take_disposition(m, in);
-	if (equals(name, len, "content-type"))
+	if (param_equals(name, len, "content-type"))
 		return take_type(m, in);
-	if (equals(name, len, "content-transfer-encoding"))
+	if (param_equals(name, len, "content-transfer-encoding"))
 		return take_encoding(m, in);
 	return 0;
 }
@@ -403,7 +242,7 @@ static int take_headers(struct multipart *m)
 	m->seen = 0;
 	memset(&m->part, 0, sizeof(m->part));
 	while (at < end) {
-		struct reader in = {.at = at};
+		struct param_reader in = {.at = at};
 
 		do
 			at = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
