@@ -1,0 +1,2 @@
+-- All tables have been read.  Returns nothing.
+SELECT exedra.end_export();

@@ -1,0 +1,2 @@
+-- All lines are in.  Returns sentences for who imports.
+SELECT exedra.end_import();
