@@ -1,5 +1,6 @@
--- What an administrator does, from psql as from exedractl: the same functions.  They run as their caller, who must
--- be the owner of the schema; names are what people type.
+-- What an administrator does, from psql as from exedractl: the same functions; names are what people type.  They run as the owner of the
+-- schema (95-grant.sql makes it so), for the owner and for who has the administrator's role.  Every change writes one event
+-- (43-audit.sql).
 
 CREATE OR REPLACE FUNCTION exedra.find_tenant(tenant text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -33,6 +34,7 @@ DECLARE
     new_id bigint;
 BEGIN
     INSERT INTO exedra.tenant (name) VALUES (tenant) RETURNING id INTO new_id;
+    PERFORM exedra.work_for(new_id, NULL, 30), exedra.note_event('tenant.create', new_id, tenant);
     RETURN new_id;
 EXCEPTION
     WHEN unique_violation THEN
@@ -43,17 +45,47 @@ EXCEPTION
 END $$;
 COMMENT ON FUNCTION exedra.create_tenant(text) IS 'Make a tenant; returns its id.';
 
-CREATE OR REPLACE FUNCTION exedra.suspend_tenant(tenant text) RETURNS void LANGUAGE sql AS
-$$ UPDATE exedra.tenant SET suspended_at = coalesce(suspended_at, now()) WHERE id = exedra.find_tenant($1) $$;
+CREATE OR REPLACE FUNCTION exedra.list_tenants() RETURNS TABLE (id bigint, name text, created_at timestamptz, suspended_at timestamptz)
+LANGUAGE sql STABLE AS $$ SELECT t.id, t.name, t.created_at, t.suspended_at FROM exedra.tenant t ORDER BY t.name $$;
+COMMENT ON FUNCTION exedra.list_tenants() IS 'All tenants.';
+
+CREATE OR REPLACE FUNCTION exedra.suspend_tenant(tenant text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    owner_id bigint := exedra.find_tenant(tenant);
+BEGIN
+    UPDATE exedra.tenant SET suspended_at = coalesce(suspended_at, now()) WHERE id = owner_id;
+    PERFORM exedra.work_for(owner_id, NULL, 30), exedra.note_event('tenant.suspend', owner_id, tenant);
+END $$;
 COMMENT ON FUNCTION exedra.suspend_tenant(text) IS 'Shut all credentials of a tenant; its data stays.';
 
-CREATE OR REPLACE FUNCTION exedra.resume_tenant(tenant text) RETURNS void LANGUAGE sql AS
-$$ UPDATE exedra.tenant SET suspended_at = NULL WHERE id = exedra.find_tenant($1) $$;
+CREATE OR REPLACE FUNCTION exedra.resume_tenant(tenant text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    owner_id bigint := exedra.find_tenant(tenant);
+BEGIN
+    UPDATE exedra.tenant SET suspended_at = NULL WHERE id = owner_id;
+    PERFORM exedra.work_for(owner_id, NULL, 30), exedra.note_event('tenant.resume', owner_id, tenant);
+END $$;
 COMMENT ON FUNCTION exedra.resume_tenant(text) IS 'Open a suspended tenant again.';
 
-CREATE OR REPLACE FUNCTION exedra.delete_tenant(tenant text) RETURNS void LANGUAGE sql AS
-$$ DELETE FROM exedra.tenant WHERE id = exedra.find_tenant($1) $$;
-COMMENT ON FUNCTION exedra.delete_tenant(text) IS 'Delete a tenant with everything it has.';
+CREATE OR REPLACE FUNCTION exedra.delete_tenant(tenant text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    owner_id bigint := exedra.find_tenant(tenant);
+BEGIN
+    -- Work that is under way may wait for what this holds, and hold what this waits for.
+    FOR try IN 1 .. 10 LOOP
+        BEGIN
+            DELETE FROM exedra.tenant WHERE id = owner_id;
+            EXIT;
+        EXCEPTION WHEN deadlock_detected THEN
+            IF try = 10 THEN
+                RAISE;
+            END IF;
+        END;
+    END LOOP;
+    INSERT INTO exedra.former_tenant (id, name) VALUES (owner_id, tenant);
+    PERFORM exedra.work_for(owner_id, NULL, 30), exedra.note_event('tenant.delete', owner_id, tenant);
+END $$;
+COMMENT ON FUNCTION exedra.delete_tenant(text) IS 'Delete a tenant with everything it has but its ledger and its events, which retention deletes.';
 
 CREATE OR REPLACE FUNCTION exedra.create_account(tenant text, username text, role text DEFAULT 'default') RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -62,12 +94,12 @@ DECLARE
     new_id bigint;
 BEGIN
     PERFORM exedra.work_for(owner_id, NULL, 30);
-    INSERT INTO exedra.account (tenant_id, username, role)
-    VALUES (owner_id, create_account.username, exedra.role_number(create_account.role)) RETURNING id INTO new_id;
+    new_id := (exedra.new_account(create_account.username, NULL, exedra.role_number(create_account.role), '', NULL)).id;
+    IF new_id IS NULL THEN
+        RAISE EXCEPTION 'There is an account named "%" already.', username USING ERRCODE = 'EX409';
+    END IF;
     RETURN new_id;
 EXCEPTION
-    WHEN unique_violation THEN
-        RAISE EXCEPTION 'There is an account named "%" already.', username USING ERRCODE = 'EX409';
     WHEN check_violation THEN
         RAISE EXCEPTION 'An account needs a name.' USING ERRCODE = 'EX422';
 END $$;
@@ -101,8 +133,7 @@ CREATE OR REPLACE FUNCTION exedra.suspend_account(tenant text, username text) RE
 DECLARE
     who exedra.account := exedra.find_account(tenant, username);
 BEGIN
-    UPDATE exedra.account SET suspended_at = coalesce(suspended_at, now()) WHERE (tenant_id, id) = (who.tenant_id, who.id);
-    UPDATE exedra.credential SET account_suspended_at = coalesce(account_suspended_at, now()) WHERE (tenant_id, account_id) = (who.tenant_id, who.id);
+    PERFORM exedra.alter_account(who.id, '{"suspended":true}', false);
 END $$;
 COMMENT ON FUNCTION exedra.suspend_account(text, text) IS 'Shut an account and all of its keys.';
 
@@ -110,8 +141,7 @@ CREATE OR REPLACE FUNCTION exedra.resume_account(tenant text, username text) RET
 DECLARE
     who exedra.account := exedra.find_account(tenant, username);
 BEGIN
-    UPDATE exedra.account SET suspended_at = NULL WHERE (tenant_id, id) = (who.tenant_id, who.id);
-    UPDATE exedra.credential SET account_suspended_at = NULL WHERE (tenant_id, account_id) = (who.tenant_id, who.id);
+    PERFORM exedra.alter_account(who.id, '{"suspended":false}', false);
 END $$;
 COMMENT ON FUNCTION exedra.resume_account(text, text) IS 'Open a suspended account again; keys that were suspended themselves stay shut.';
 
@@ -119,7 +149,7 @@ CREATE OR REPLACE FUNCTION exedra.delete_account(tenant text, username text) RET
 DECLARE
     who exedra.account := exedra.find_account(tenant, username);
 BEGIN
-    DELETE FROM exedra.account WHERE (tenant_id, id) = (who.tenant_id, who.id);
+    PERFORM exedra.drop_account(who.id, false);
 END $$;
 COMMENT ON FUNCTION exedra.delete_account(text, text) IS 'Delete an account with its keys, threads and chats.';
 
@@ -132,8 +162,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'Tenant "%" has no workspace "%".', tenant, slug USING ERRCODE = 'EX404';
     END IF;
-    INSERT INTO exedra.workspace_account (tenant_id, workspace_id, account_id) VALUES (who.tenant_id, room, who.id)
-    ON CONFLICT DO NOTHING;
+    PERFORM exedra.set_members(room, ARRAY[who.id], false);
 END $$;
 COMMENT ON FUNCTION exedra.grant_workspace(text, text, text) IS 'Let an account with the role default into a workspace.';
 
@@ -144,43 +173,104 @@ CREATE OR REPLACE FUNCTION exedra.new_key() RETURNS text LANGUAGE sql VOLATILE A
 $$;
 COMMENT ON FUNCTION exedra.new_key() IS 'The text of a fresh API key: sk-exd- and 43 base64url characters.';
 
+CREATE OR REPLACE FUNCTION exedra.key_groups(groups text[], in_workspaces boolean) RETURNS text[] LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    inside constant text[] := '{chat,documents,embed,embeddings,models,search,workspaces}';
+    outside constant text[] := '{account,admin,system,users}';
+    wrong text := (SELECT g FROM unnest(groups) g WHERE g <> ALL (inside || outside || 'open'::text) OR g IS NULL LIMIT 1);
+BEGIN
+    IF wrong IS NOT NULL OR array_position(groups, NULL) > 0 THEN
+        RAISE EXCEPTION 'There is no group "%": they are %.', wrong, array_to_string(inside || outside, ', ') USING ERRCODE = 'EX422';
+    ELSIF in_workspaces AND groups && outside THEN
+        RAISE EXCEPTION 'A key that is limited to workspaces cannot have the groups %.', array_to_string(outside, ', ') USING ERRCODE = 'EX422';
+    ELSIF in_workspaces THEN
+        groups := coalesce(groups, inside);
+    END IF;
+    RETURN ARRAY(SELECT DISTINCT g FROM unnest(groups || 'open'::text) g WHERE groups IS NOT NULL ORDER BY g);
+END $$;
+COMMENT ON FUNCTION exedra.key_groups(text[], boolean) IS 'What credential.groups holds for a key with these groups of routes (src/web/route.h); raises EX422.  A key that is limited to workspaces has none that reach beyond: who may make accounts has everything.';
+
 CREATE OR REPLACE FUNCTION exedra.create_key(tenant text, username text DEFAULT NULL, label text DEFAULT '',
-                                             lifetime interval DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+                                             lifetime interval DEFAULT NULL, read_only boolean DEFAULT false,
+                                             groups text[] DEFAULT NULL, workspaces text[] DEFAULT NULL,
+                                             addresses text[] DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     owner_id bigint := exedra.find_tenant(tenant);
     who exedra.account;
     key text := exedra.new_key();
+    rooms bigint[];
+    networks cidr[];
+    one text;
 BEGIN
+    PERFORM exedra.work_for(owner_id, NULL, 30);
+    FOREACH one IN ARRAY coalesce(workspaces, '{}') LOOP
+        rooms := rooms || (SELECT w.id FROM exedra.workspace w WHERE w.tenant_id = owner_id AND w.slug = one);
+        IF rooms[cardinality(rooms)] IS NULL THEN
+            RAISE EXCEPTION 'Tenant "%" has no workspace "%".', tenant, one USING ERRCODE = 'EX404';
+        END IF;
+    END LOOP;
+    FOREACH one IN ARRAY coalesce(addresses, '{}') LOOP
+        BEGIN
+            networks := networks || one::cidr;
+        EXCEPTION WHEN invalid_text_representation THEN
+            RAISE EXCEPTION '"%" is no network: it is written as 192.0.2.0/24 or 2001:db8::/32.', one USING ERRCODE = 'EX422';
+        END;
+    END LOOP;
+    IF workspaces = '{}' OR groups = '{}' OR addresses = '{}' THEN
+        RAISE EXCEPTION 'A key that is limited to nothing is none.' USING ERRCODE = 'EX422';
+    END IF;
     IF lifetime <= interval '0' THEN
         RAISE EXCEPTION 'A key''s lifetime must be more than nothing.' USING ERRCODE = 'EX422';
     END IF;
     IF username IS NOT NULL THEN
         who := exedra.find_account(tenant, username);
     END IF;
-    INSERT INTO exedra.credential (hash, tenant_id, account_id, role, label, hint, expires_at, account_suspended_at)
+    INSERT INTO exedra.credential (hash, tenant_id, account_id, role, label, hint, expires_at, account_suspended_at,
+                                   read_only, groups, workspace_ids, addresses)
     VALUES (sha256(convert_to(key, 'UTF8')), owner_id, who.id, coalesce(who.role, 30), create_key.label, right(key, 4),
-            now() + lifetime, who.suspended_at);
+            now() + lifetime, who.suspended_at, coalesce(create_key.read_only, false),
+            nullif(exedra.key_groups(create_key.groups, rooms IS NOT NULL), '{}'), rooms, networks);
+    PERFORM exedra.note_key('create', owner_id, (SELECT c.id FROM exedra.credential c WHERE c.hash = sha256(convert_to(key, 'UTF8'))));
     RETURN key;
 END $$;
-COMMENT ON FUNCTION exedra.create_key(text, text, text, interval) IS 'Make an API key of a tenant, or of one of its accounts; returns its text, which is kept nowhere.';
+COMMENT ON FUNCTION exedra.create_key(text, text, text, interval, boolean, text[], text[], text[]) IS 'Make an API key of a tenant, or of one of its accounts, that may do all its account may or less: only read, only routes of some groups, only in some workspaces (slugs), only from some networks; returns its text, which is kept nowhere.';
 
 CREATE OR REPLACE FUNCTION exedra.list_keys(tenant text)
 RETURNS TABLE (id bigint, hint text, account text, role text, label text, created_at timestamptz, expires_at timestamptz,
-               suspended_at timestamptz) LANGUAGE plpgsql AS $$
+               suspended_at timestamptz, used_at timestamptz, read_only boolean, groups text, workspaces text, addresses text) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM exedra.work_for(exedra.find_tenant(tenant), NULL, 30);
     RETURN QUERY
-        SELECT c.id, c.hint, a.username::text, exedra.role_name(c.role), c.label, c.created_at, c.expires_at, c.suspended_at
+        SELECT c.id, c.hint, a.username::text, exedra.role_name(c.role), c.label, c.created_at, c.expires_at, c.suspended_at,
+               c.used_at, c.read_only, array_to_string(array_remove(c.groups, 'open'), ','),
+               CASE WHEN c.workspace_ids IS NOT NULL THEN
+                   (SELECT coalesce(string_agg(w.slug, ',' ORDER BY w.slug), '') FROM exedra.workspace w
+                     WHERE w.tenant_id = c.tenant_id AND w.id = ANY (c.workspace_ids)) END,
+               array_to_string(c.addresses, ',')
           FROM exedra.credential c
           LEFT JOIN exedra.account a ON (a.tenant_id, a.id) = (c.tenant_id, c.account_id)
          WHERE c.tenant_id = exedra.tenant_id() AND c.kind = 'key' ORDER BY c.id;
 END $$;
-COMMENT ON FUNCTION exedra.list_keys(text) IS 'The keys of a tenant, without their text.';
+COMMENT ON FUNCTION exedra.list_keys(text) IS 'The keys of a tenant, without their text, with when each was last used and what it is limited to.';
+
+CREATE OR REPLACE FUNCTION exedra.note_key(change text, tenant bigint, key_id bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    c exedra.credential;
+BEGIN
+    PERFORM exedra.work_for(tenant, NULL, 30);
+    SELECT k.* INTO c FROM exedra.credential k WHERE k.tenant_id = tenant AND k.id = key_id;
+    IF FOUND THEN
+        PERFORM exedra.note_event('key.' || change, c.id, CASE c.kind WHEN 'session' THEN 'session' ELSE concat_ws(' ', nullif(c.label, ''), '...' || c.hint) END,
+            json_strip_nulls(json_build_object('account', c.account_id, 'role', exedra.role_name(c.role), 'expires', exedra.iso(c.expires_at))));
+    END IF;
+END $$;
+COMMENT ON FUNCTION exedra.note_key(text, bigint, bigint) IS 'Write the event of a change of a key, while the key is there.';
 
 CREATE OR REPLACE FUNCTION exedra.change_key(tenant text, key_id bigint, change text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     owner_id bigint := exedra.find_tenant(tenant);
 BEGIN
+    PERFORM exedra.note_key(change, owner_id, key_id);
     CASE change
         WHEN 'suspend' THEN
             UPDATE exedra.credential SET suspended_at = coalesce(suspended_at, now()) WHERE tenant_id = owner_id AND id = key_id;
@@ -204,13 +294,8 @@ BEGIN
     IF preferred THEN
         UPDATE exedra.provider p SET preferred = false WHERE p.tenant_id = set_provider.tenant_id AND p.preferred;
     END IF;
-    INSERT INTO exedra.provider AS p (tenant_id, name, kind, url, sealed_key, model, context_tokens, preferred)
-    VALUES (set_provider.tenant_id, set_provider.name, set_provider.kind, set_provider.url, set_provider.sealed_key,
-            set_provider.model, coalesce(set_provider.context_tokens, 8192), set_provider.preferred)
-        ON CONFLICT ON CONSTRAINT provider_tenant_id_name_key DO UPDATE
-       SET kind = excluded.kind, url = excluded.url, sealed_key = excluded.sealed_key, model = excluded.model,
-           context_tokens = excluded.context_tokens, preferred = excluded.preferred
-    RETURNING p.id INTO new_id;
+    new_id := exedra.put_provider(jsonb_build_object('name', name, 'kind', kind, 'url', url, 'key', encode(sealed_key, 'hex'), 'model', model,
+                                                     'context', coalesce(context_tokens, 8192), 'preferred', preferred));
     RETURN new_id;
 EXCEPTION WHEN check_violation THEN
     RAISE EXCEPTION 'A provider needs a name, the kind openai or ollama and a window of at least 512 tokens.' USING ERRCODE = 'EX422';
@@ -234,5 +319,6 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'Tenant "%" has no provider "%".', tenant, name USING ERRCODE = 'EX404';
     END IF;
+    PERFORM exedra.note_event('provider.delete', NULL, name);
 END $$;
 COMMENT ON FUNCTION exedra.delete_provider(text, text) IS 'Delete a provider of a tenant.';

@@ -17,7 +17,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.other_admins(bigint) IS 'Whether the tenant has an administrator besides this account.';
 
-CREATE OR REPLACE FUNCTION exedra.change_user(account bigint, changes jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION exedra.new_account(username text, password text, role smallint, bio text, daily_limit int) RETURNS exedra.account
+LANGUAGE plpgsql AS $$
+DECLARE
+    a exedra.account;
+BEGIN
+    INSERT INTO exedra.account AS o (tenant_id, username, password, role, bio, daily_limit)
+    VALUES (exedra.tenant_id(), new_account.username, new_account.password, new_account.role, new_account.bio, new_account.daily_limit)
+        ON CONFLICT ON CONSTRAINT account_tenant_id_username_key DO NOTHING
+    RETURNING o.* INTO a;
+    IF FOUND THEN
+        PERFORM exedra.note_event('account.create', a.id, a.username, json_build_object('role', exedra.role_name(a.role)));
+    END IF;
+    RETURN a;
+END $$;
+COMMENT ON FUNCTION exedra.new_account(text, text, smallint, text, int) IS 'Make an account of the transaction''s tenant; all NULL when the name is taken.';
+
+CREATE OR REPLACE FUNCTION exedra.alter_account(account bigint, changes jsonb, careful boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own constant bigint := exedra.tenant_id();
@@ -41,7 +57,7 @@ BEGIN
     END IF;
     IF a = before THEN
         RETURN 'nothing';
-    ELSIF before.role = 30 AND before.suspended_at IS NULL AND (a.role < 30 OR a.suspended_at IS NOT NULL)
+    ELSIF careful AND before.role = 30 AND before.suspended_at IS NULL AND (a.role < 30 OR a.suspended_at IS NOT NULL)
           AND NOT exedra.other_admins(account) THEN
         RETURN 'last_admin';
     END IF;
@@ -50,25 +66,46 @@ BEGIN
            suspended_at = a.suspended_at, changed_at = now()
      WHERE o.tenant_id = own AND o.id = account;
     UPDATE exedra.credential c SET role = a.role, account_suspended_at = a.suspended_at WHERE c.tenant_id = own AND c.account_id = account;
+    PERFORM exedra.note_event(
+        CASE WHEN (a.suspended_at IS NULL) = (before.suspended_at IS NULL) THEN 'account.update'
+             WHEN a.suspended_at IS NULL THEN 'account.resume' ELSE 'account.suspend' END, account, a.username, exedra.keys_of(changes));
     RETURN 'done';
 EXCEPTION WHEN unique_violation THEN
     RETURN 'taken';
 END $$;
+COMMENT ON FUNCTION exedra.alter_account(bigint, jsonb, boolean) IS 'What change_user() does; unless `careful`, the last administrator may go too.';
+
+CREATE OR REPLACE FUNCTION exedra.change_user(account bigint, changes jsonb) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    -- Of two administrators who put each other out, the second is to see what the first did.
+    PERFORM FROM exedra.account x WHERE x.tenant_id = exedra.tenant_id() AND x.role = 30 ORDER BY x.id FOR NO KEY UPDATE;
+    RETURN exedra.alter_account(account, changes, true);
+END $$;
 COMMENT ON FUNCTION exedra.change_user(bigint, jsonb) IS 'Change an account of the transaction''s tenant (username, role, bio, password, daily_limit, suspended): done, nothing, unknown, taken, last_admin.';
 
-CREATE OR REPLACE FUNCTION exedra.delete_user(account bigint) RETURNS text LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION exedra.drop_account(account bigint, careful boolean) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     own constant bigint := exedra.tenant_id();
-    admin boolean;
+    gone exedra.account;
 BEGIN
-    SELECT a.role = 30 AND a.suspended_at IS NULL INTO admin FROM exedra.account a WHERE a.tenant_id = own AND a.id = account FOR UPDATE;
+    SELECT a.* INTO gone FROM exedra.account a WHERE a.tenant_id = own AND a.id = account FOR UPDATE;
     IF NOT FOUND THEN
         RETURN 'unknown';
-    ELSIF admin AND NOT exedra.other_admins(account) THEN
+    ELSIF careful AND gone.role = 30 AND gone.suspended_at IS NULL AND NOT exedra.other_admins(account) THEN
         RETURN 'last_admin';
     END IF;
+    -- Before: who deletes their own account has a name until then.
+    PERFORM exedra.note_event('account.delete', account, gone.username);
     DELETE FROM exedra.account a WHERE a.tenant_id = own AND a.id = account;
     RETURN 'done';
+END $$;
+COMMENT ON FUNCTION exedra.drop_account(bigint, boolean) IS 'What delete_user() does; unless `careful`, the last administrator may go too.';
+
+CREATE OR REPLACE FUNCTION exedra.delete_user(account bigint) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    -- Of two administrators who put each other out, the second is to see what the first did.
+    PERFORM FROM exedra.account x WHERE x.tenant_id = exedra.tenant_id() AND x.role = 30 ORDER BY x.id FOR NO KEY UPDATE;
+    RETURN exedra.drop_account(account, true);
 END $$;
 COMMENT ON FUNCTION exedra.delete_user(bigint) IS 'Delete an account of the transaction''s tenant with its keys, threads and chats: done, unknown, last_admin.';
 
@@ -84,14 +121,22 @@ CREATE OR REPLACE FUNCTION exedra.set_members(workspace bigint, accounts bigint[
 DECLARE
     own constant bigint := exedra.tenant_id();
     n int;
+    gone int := 0;
 BEGIN
     IF replacing THEN
+        -- Of two lists at once one is what stands, not both together.
+        PERFORM FROM exedra.workspace w WHERE w.tenant_id = own AND w.id = workspace FOR NO KEY UPDATE;
         DELETE FROM exedra.workspace_account m WHERE m.tenant_id = own AND m.workspace_id = workspace AND m.account_id <> ALL (accounts);
+        GET DIAGNOSTICS gone = ROW_COUNT;
     END IF;
     INSERT INTO exedra.workspace_account (tenant_id, workspace_id, account_id)
     SELECT own, workspace, a.id FROM unnest(accounts) u (id) JOIN exedra.account a ON a.tenant_id = own AND a.id = u.id
         ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS n = ROW_COUNT;
+    IF n + gone > 0 THEN
+        PERFORM exedra.note_event('workspace.members', workspace, (SELECT w.slug FROM exedra.workspace w WHERE w.tenant_id = own AND w.id = workspace),
+            json_build_object('accounts', accounts[:100], 'let_in', n, 'taken_out', gone));
+    END IF;
     RETURN n;
 END $$;
 COMMENT ON FUNCTION exedra.set_members(bigint, bigint[], boolean) IS 'Let accounts into a workspace, and if wanted nobody else; ids that are nobody''s are passed over.';

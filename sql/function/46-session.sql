@@ -17,6 +17,34 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.tenant_of_request(text) IS 'The tenant that the web server names, else the only one; EX400 when that leaves none or several.';
 
+CREATE OR REPLACE FUNCTION exedra.note_sign_in(action text, account bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    tenant constant bigint := exedra.tenant_id();
+    tried int;
+BEGIN
+    -- A name can be tried fifteen times in three minutes, but there is no end of names: of a tenant's failed sign-ins so many in three
+    -- minutes are written down, and counted like the attempts at a name, in one row.
+    INSERT INTO exedra.sign_in AS s (subject) VALUES (sha256(convert_to('event ' || tenant, 'UTF8')))
+        ON CONFLICT (subject) DO UPDATE
+       SET n = CASE WHEN s.began_at < now() - interval '3 minutes' THEN 1 ELSE s.n + 1 END,
+           began_at = CASE WHEN s.began_at < now() - interval '3 minutes' THEN now() ELSE s.began_at END
+    RETURNING s.n INTO tried;
+    IF tried <= 100 THEN
+        -- What is no account's name may be a password in the wrong field: it is not kept.
+        PERFORM exedra.note_event(action, account, (SELECT a.username FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account),
+            CASE WHEN tried = 100 THEN '{"more":"not written down"}' ELSE '{}' END::json);
+    END IF;
+END $$;
+COMMENT ON FUNCTION exedra.note_sign_in(text, bigint) IS 'Write the event of a sign-in that failed; of a tenant at most a hundred in three minutes.';
+
+CREATE OR REPLACE FUNCTION exedra.refuse_sign_in(tenant bigint, account bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('exedra.tenant_id', tenant::text, true), set_config('exedra.role', '30', true),
+            exedra.note_sign_in('session.refuse', account);
+END $$;
+COMMENT ON FUNCTION exedra.refuse_sign_in(bigint, bigint) IS 'A password was wrong, or there is no account of the name (NULL).';
+
 CREATE OR REPLACE FUNCTION exedra.begin_sign_in(tenant text, username text, OUT tenant_id bigint, OUT account_id bigint, OUT password text,
                                                 OUT role int)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -29,12 +57,16 @@ BEGIN
        SET n = CASE WHEN s.began_at < now() - interval '3 minutes' THEN 1 ELSE s.n + 1 END,
            began_at = CASE WHEN s.began_at < now() - interval '3 minutes' THEN now() ELSE s.began_at END
     RETURNING s.n INTO tried;
+    PERFORM set_config('exedra.tenant_id', begin_sign_in.tenant_id::text, true), set_config('exedra.role', '30', true);
     -- Fifteen in three minutes, as Open WebUI.  The attempt that is one too many is counted all the same: no exception here.
     IF tried > 15 THEN
         begin_sign_in.role := -1;
+        IF tried = 16 THEN
+            PERFORM exedra.note_sign_in('session.throttle', (SELECT a.id FROM exedra.account a
+                WHERE a.tenant_id = begin_sign_in.tenant_id AND a.username = begin_sign_in.username));
+        END IF;
         RETURN;
     END IF;
-    PERFORM set_config('exedra.tenant_id', begin_sign_in.tenant_id::text, true), set_config('exedra.role', '30', true);
     SELECT a.id, a.password, a.role INTO begin_sign_in.account_id, begin_sign_in.password, begin_sign_in.role
       FROM exedra.account a
      WHERE a.tenant_id = begin_sign_in.tenant_id AND a.username = begin_sign_in.username AND a.suspended_at IS NULL;
@@ -46,35 +78,82 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ends timestamptz := now() + make_interval(secs => lifetime_s);
 BEGIN
-    PERFORM set_config('exedra.tenant_id', tenant::text, true), set_config('exedra.role', '30', true);
+    PERFORM set_config('exedra.tenant_id', tenant::text, true), set_config('exedra.role', '30', true),
+            set_config('exedra.account_id', account::text, true);
     INSERT INTO exedra.credential (hash, tenant_id, account_id, role, kind, expires_at, account_suspended_at)
     SELECT session, a.tenant_id, a.id, a.role, 'session', ends, a.suspended_at
       FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account;
     DELETE FROM exedra.credential c WHERE c.tenant_id = tenant AND c.account_id = account AND c.kind = 'session' AND c.expires_at < now();
     DELETE FROM exedra.sign_in s
      WHERE s.subject = (SELECT sha256(convert_to(tenant || ' ' || a.username, 'UTF8')) FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account);
+    PERFORM set_config('exedra.key', c.id::text, true) FROM exedra.credential c WHERE c.hash = session;
+    PERFORM exedra.note_event('session.open', a.id, a.username) FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account;
     RETURN ends;
 END $$;
 COMMENT ON FUNCTION exedra.open_session(bigint, bigint, bytea, int) IS 'A session of an account that has shown its password; returns when it ends.';
 
 CREATE OR REPLACE FUNCTION exedra.close_session(session bytea) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    DELETE FROM exedra.credential c WHERE c.hash = $1 AND c.kind = 'session' AND c.tenant_id = exedra.tenant_id()
-$$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM exedra.credential c WHERE c.hash = session AND c.kind = 'session' AND c.tenant_id = exedra.tenant_id();
+    IF FOUND THEN
+        PERFORM exedra.note_event('session.close', a.id, a.username)
+           FROM exedra.account a WHERE a.tenant_id = exedra.tenant_id() AND a.id = exedra.account_id();
+    END IF;
+END $$;
 COMMENT ON FUNCTION exedra.close_session(bytea) IS 'Sign out; a key stays a key.';
+
+CREATE OR REPLACE FUNCTION exedra.end_sessions(tenant text, username text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    who exedra.account := exedra.find_account(tenant, username);
+    n int;
+BEGIN
+    DELETE FROM exedra.credential c WHERE c.tenant_id = who.tenant_id AND c.account_id = who.id AND c.kind = 'session';
+    GET DIAGNOSTICS n = ROW_COUNT;
+    DELETE FROM exedra.sign_in_token t WHERE t.tenant_id = who.tenant_id AND t.account_id = who.id;
+    PERFORM exedra.note_event('session.revoke', who.id, who.username, json_build_object('n', n));
+    RETURN n;
+END $$;
+COMMENT ON FUNCTION exedra.end_sessions(text, text) IS 'Sign an account out everywhere; its keys stay.  How many sessions there were.';
+
+CREATE OR REPLACE FUNCTION exedra.list_sessions(tenant text)
+RETURNS TABLE (id bigint, account text, role text, created_at timestamptz, expires_at timestamptz) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM exedra.work_for(exedra.find_tenant(tenant), NULL, 30);
+    RETURN QUERY
+        SELECT c.id, a.username::text, exedra.role_name(c.role), c.created_at, c.expires_at
+          FROM exedra.credential c JOIN exedra.account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
+         WHERE c.tenant_id = exedra.tenant_id() AND c.kind = 'session' AND c.expires_at > now() ORDER BY c.id;
+END $$;
+COMMENT ON FUNCTION exedra.list_sessions(text) IS 'Who of a tenant has signed in.';
 
 CREATE OR REPLACE FUNCTION exedra.replace_key(key bytea, hint text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    old record;
+    made bigint;
+    caller exedra.credential;
 BEGIN
     IF exedra.account_id() IS NULL THEN
         RETURN false;
     END IF;
+    SELECT c.* INTO caller FROM exedra.credential c WHERE c.tenant_id = exedra.tenant_id() AND c.id = exedra.key_id() AND c.kind = 'key';
+    -- Two at the same moment would each leave a key that the other does not see.
+    PERFORM FROM exedra.account a WHERE a.tenant_id = exedra.tenant_id() AND a.id = exedra.account_id() FOR NO KEY UPDATE;
     DELETE FROM exedra.credential c
-     WHERE c.tenant_id = exedra.tenant_id() AND c.account_id = exedra.account_id() AND c.kind = 'key' AND c.label = 'own';
+     WHERE c.tenant_id = exedra.tenant_id() AND c.account_id = exedra.account_id() AND c.kind = 'key' AND c.label = 'own'
+    RETURNING c.id, c.hint INTO old;
+    IF key IS NULL AND old.id IS NOT NULL THEN
+        PERFORM exedra.note_event('key.delete', old.id, 'own ...' || old.hint);
+    END IF;
     IF key IS NOT NULL THEN
-        INSERT INTO exedra.credential (hash, tenant_id, account_id, role, label, hint)
-        SELECT key, a.tenant_id, a.id, a.role, 'own', replace_key.hint
-          FROM exedra.account a WHERE a.tenant_id = exedra.tenant_id() AND a.id = exedra.account_id();
+        -- A key that a key makes may do no more than that one.
+        INSERT INTO exedra.credential (hash, tenant_id, account_id, role, label, hint, expires_at, read_only, groups, workspace_ids, addresses)
+        SELECT key, a.tenant_id, a.id, a.role, 'own', replace_key.hint, caller.expires_at, coalesce(caller.read_only, false), caller.groups,
+               caller.workspace_ids, caller.addresses
+          FROM exedra.account a WHERE a.tenant_id = exedra.tenant_id() AND a.id = exedra.account_id()
+        RETURNING id INTO made;
+        PERFORM exedra.note_event('key.create', made, 'own ...' || replace_key.hint, json_strip_nulls(json_build_object('replaces', old.id)));
     END IF;
     RETURN true;
 END $$;
@@ -85,3 +164,19 @@ CREATE OR REPLACE FUNCTION exedra.own_key() RETURNS text LANGUAGE sql STABLE SEC
      WHERE c.tenant_id = exedra.tenant_id() AND c.account_id = exedra.account_id() AND c.kind = 'key' AND c.label = 'own'
 $$;
 COMMENT ON FUNCTION exedra.own_key() IS 'The last characters of the key that an account has made for itself; NULL without one.';
+
+CREATE OR REPLACE FUNCTION exedra.key_ends(key bytea) RETURNS timestamptz LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.expires_at FROM exedra.credential c WHERE c.hash = $1 AND c.tenant_id = exedra.tenant_id()
+$$;
+COMMENT ON FUNCTION exedra.key_ends(bytea) IS 'When a key or session of the tenant ends by itself; NULL when it does not.';
+
+CREATE OR REPLACE FUNCTION exedra.password_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM exedra.credential c WHERE c.tenant_id = NEW.tenant_id AND c.account_id = NEW.id AND c.kind = 'session';
+    DELETE FROM exedra.sign_in_token t WHERE t.tenant_id = NEW.tenant_id AND t.account_id = NEW.id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION exedra.password_changed() IS 'Whoever signed in by the old password, or has a token to, signs in anew, however it was changed; keys stay.';
+SELECT exedra.define_trigger('account', 'password_changed', 'AFTER UPDATE OF password ON %s FOR EACH ROW
+    WHEN (OLD.password IS DISTINCT FROM NEW.password) EXECUTE FUNCTION exedra.password_changed()');

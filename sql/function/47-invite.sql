@@ -28,6 +28,7 @@ BEGIN
             ARRAY(SELECT w.id FROM exedra.workspace w WHERE w.tenant_id = exedra.tenant_id() AND w.id = ANY (workspaces) ORDER BY w.id),
             exedra.account_id())
     RETURNING * INTO made;
+    PERFORM exedra.note_event('invite.create', made.id, '...' || made.hint, json_build_object('workspaces', made.workspace_ids));
     RETURN exedra.json_invite(made, code);
 END $$;
 COMMENT ON FUNCTION exedra.new_invite(bytea, text, bigint[]) IS 'Make an invite of the transaction''s tenant; workspaces that are not there are passed over.';
@@ -42,10 +43,15 @@ COMMENT ON FUNCTION exedra.list_invites() IS 'The invites of the transaction''s 
 
 CREATE OR REPLACE FUNCTION exedra.disable_invite(invite bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    its_hint text;
 BEGIN
     UPDATE exedra.invite i SET disabled_at = coalesce(i.disabled_at, now()), changed_at = now()
-     WHERE i.tenant_id = exedra.tenant_id() AND i.id = invite;
-    RETURN FOUND;
+     WHERE i.tenant_id = exedra.tenant_id() AND i.id = invite RETURNING i.hint INTO its_hint;
+    IF its_hint IS NOT NULL THEN
+        PERFORM exedra.note_event('invite.disable', invite, '...' || its_hint);
+    END IF;
+    RETURN its_hint IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION exedra.disable_invite(bigint) IS 'Shut an invite of the transaction''s tenant; false when there is none.';
 
@@ -72,6 +78,8 @@ BEGIN
     INSERT INTO exedra.workspace_account (tenant_id, workspace_id, account_id)
     SELECT w.tenant_id, w.id, newcomer FROM exedra.workspace w WHERE w.tenant_id = i.tenant_id AND w.id = ANY (i.workspace_ids);
     UPDATE exedra.invite v SET claimed_by = newcomer, changed_at = now() WHERE v.hash = claim_invite.hash;
+    PERFORM set_config('exedra.account_id', newcomer::text, true);
+    PERFORM exedra.note_event('invite.claim', i.id, '...' || i.hint);
     RETURN 'done';
 END $$;
 COMMENT ON FUNCTION exedra.claim_invite(bytea, text, text) IS 'Make an account by an invite (or, without a name, only look): done, pending, taken, unknown.';

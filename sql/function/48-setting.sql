@@ -8,6 +8,10 @@ RETURNS TABLE (name text, kind text, lowest int, highest int, preset text, descr
            ('embedding_provider', 'text', 1, 255, NULL, 'Whose vectors documents get: a provider''s name, or none; unset: the server''s.'),
            ('embedding_model', 'text', 1, 255, NULL, 'The model that makes them.'),
            ('embedding_dimensions', 'number', 1, 8192, NULL, 'Numbers of a vector to ask for.'),
+           ('transcription_provider', 'text', 1, 255, NULL, 'Who transcribes recordings: a provider''s name, or none; unset: the server''s.'),
+           ('transcription_model', 'text', 1, 255, NULL, 'The model that listens.'),
+           ('rerank_provider', 'text', 1, 255, NULL, 'Who ranks passages where a workspace wants that: a provider''s name, or none; unset: the server''s.'),
+           ('rerank_model', 'text', 1, 255, NULL, 'The model that ranks.'),
            ('multi_user', 'switch', NULL, NULL, 'on', 'Whether the API shows and makes accounts and invites.'),
            ('simple_sso', 'switch', NULL, NULL, 'off', 'Whether administrators may issue tokens that sign somebody in.'),
            ('chunk_size', 'number', 100, 8000, NULL, 'Characters of a passage at most; unset: the server''s chunk.size.'),
@@ -17,6 +21,10 @@ RETURNS TABLE (name text, kind text, lowest int, highest int, preset text, descr
            ('agent_clarifying_questions_enabled', 'switch', NULL, NULL, 'off', 'Kept for clients that set it.'),
            ('agent_clarifying_questions_max_per_turn', 'number', 1, 100, '3', 'Kept for clients that set it.'),
            ('experimental_live_file_sync', 'switch', NULL, NULL, 'off', 'Kept for clients that set it.'),
+           ('retain_chats', 'number', 0, 36500, NULL, 'Days that chats are kept, 0 for ever; unset: the server''s retain.chats.'),
+           ('retain_visitors', 'number', 0, 36500, NULL, 'Days that visitors'' chats are kept; unset: the server''s retain.visitors.'),
+           ('retain_usage', 'number', 0, 36500, NULL, 'Days that the ledger is kept; unset: the server''s retain.usage.'),
+           ('retain_events', 'number', 0, 36500, NULL, 'Days that events are kept; unset: the server''s retain.events.'),
            ('support_email', 'text', 1, 65536, NULL, 'Kept for clients that set it.'),
            ('custom_app_name', 'text', 1, 65536, NULL, 'Kept for clients that set it.'),
            ('meta_page_title', 'text', 1, 65536, NULL, 'Kept for clients that set it.'),
@@ -63,10 +71,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.check_setting(text, text) IS 'Raise EX422 unless a setting is known and may have this value; NULL is taking it back.';
 
-CREATE OR REPLACE FUNCTION exedra.put_settings(wish jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION exedra.store_settings(wish jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant constant bigint := exedra.tenant_id();
     one record;
+    n int;
+    changed jsonb := '{}';
 BEGIN
     FOR one IN SELECT w.key, w.value FROM jsonb_each_text(wish) w ORDER BY w.key LOOP
         PERFORM exedra.check_setting(one.key, one.value);
@@ -76,7 +86,22 @@ BEGIN
             INSERT INTO exedra.setting AS s (tenant_id, name, value) VALUES (tenant, one.key, one.value)
                 ON CONFLICT (tenant_id, name) DO UPDATE SET value = excluded.value WHERE s.value <> excluded.value;
         END IF;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        IF n > 0 THEN
+            changed := changed || jsonb_build_object(one.key, n);
+        END IF;
     END LOOP;
+    RETURN changed;
+END $$;
+COMMENT ON FUNCTION exedra.store_settings(jsonb) IS 'What put_settings() does, without its event; the names of those that have changed.';
+
+CREATE OR REPLACE FUNCTION exedra.put_settings(wish jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    changed constant jsonb := exedra.store_settings(wish);
+BEGIN
+    IF changed <> '{}' THEN
+        PERFORM exedra.note_event('setting.update', NULL, NULL, exedra.keys_of(changed));
+    END IF;
 END $$;
 COMMENT ON FUNCTION exedra.put_settings(jsonb) IS 'Set settings of the transaction''s tenant, by name; null takes one back.  Raises EX422, and then none is set.';
 
@@ -89,21 +114,26 @@ COMMENT ON FUNCTION exedra.setting_on(text) IS 'Whether a switch of the transact
 
 -- ---- providers, as the tenant's own administrator sets them
 
-CREATE OR REPLACE FUNCTION exedra.put_provider(wish jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION exedra.put_provider(wish jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     tenant constant bigint := exedra.tenant_id();
+    new_id bigint;
 BEGIN
-    INSERT INTO exedra.provider AS p (tenant_id, name, kind, url, sealed_key, model, context_tokens)
+    INSERT INTO exedra.provider AS p (tenant_id, name, kind, url, sealed_key, model, context_tokens, preferred)
     VALUES (tenant, wish ->> 'name', wish ->> 'kind', wish ->> 'url', decode(wish ->> 'key', 'hex'), wish ->> 'model',
-            coalesce((wish ->> 'context')::int, 8192))
+            coalesce((wish ->> 'context')::int, 8192), coalesce((wish ->> 'preferred')::boolean, false))
         ON CONFLICT ON CONSTRAINT provider_tenant_id_name_key DO UPDATE
        -- A key is bound to the address that it was given for: with another address it goes.
        SET kind = excluded.kind, url = excluded.url,
            sealed_key = CASE WHEN wish ? 'key' THEN excluded.sealed_key WHEN p.url = excluded.url THEN p.sealed_key END,
            model = CASE WHEN wish ? 'model' THEN excluded.model ELSE p.model END,
-           context_tokens = CASE WHEN wish ? 'context' THEN excluded.context_tokens ELSE p.context_tokens END;
+           context_tokens = CASE WHEN wish ? 'context' THEN excluded.context_tokens ELSE p.context_tokens END,
+           preferred = CASE WHEN wish ? 'preferred' THEN excluded.preferred ELSE p.preferred END
+    RETURNING p.id INTO new_id;
+    PERFORM exedra.note_event('provider.set', new_id, wish ->> 'name', exedra.keys_of(jsonb_strip_nulls(wish - 'name')));
+    RETURN new_id;
 END $$;
-COMMENT ON FUNCTION exedra.put_provider(jsonb) IS 'Make or change a provider of the transaction''s tenant: name, kind, url, and what else is given of key (sealed, hexadecimal), model and context.';
+COMMENT ON FUNCTION exedra.put_provider(jsonb) IS 'Make or change a provider of the transaction''s tenant: name, kind, url, and what else is given of key (sealed, hexadecimal), model, context and preferred; its id.';
 
 CREATE OR REPLACE FUNCTION exedra.apply_env(providers jsonb, preferred text, settings jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -115,6 +145,9 @@ BEGIN
     IF preferred IS NOT NULL THEN
         UPDATE exedra.provider p SET preferred = false WHERE p.tenant_id = tenant AND p.preferred AND p.name <> apply_env.preferred;
         UPDATE exedra.provider p SET preferred = true WHERE p.tenant_id = tenant AND p.name = apply_env.preferred AND NOT p.preferred;
+        IF NOT providers @> jsonb_build_array(jsonb_build_object('name', apply_env.preferred)) THEN
+            PERFORM exedra.note_event('provider.set', NULL, apply_env.preferred, '{"changed":["preferred"]}');
+        END IF;
     END IF;
     PERFORM exedra.put_settings(settings);
 END $$;
@@ -138,6 +171,7 @@ BEGIN
     END IF;
     DELETE FROM exedra.sign_in_token t WHERE t.tenant_id = tenant AND t.account_id = account;
     INSERT INTO exedra.sign_in_token (hash, tenant_id, account_id, expires_at) VALUES (token, tenant, account, now() + interval '6 minutes');
+    PERFORM exedra.note_event('token.issue', a.id, a.username) FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account;
     RETURN 'done';
 END $$;
 COMMENT ON FUNCTION exedra.issue_token(bigint, bytea) IS 'A token for one sign-in of an account of the transaction''s tenant within six minutes; earlier ones end.  done, unknown, off, single_user.';
