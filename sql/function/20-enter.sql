@@ -13,21 +13,37 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.check_version(int) IS 'Raise EX503 unless a program built for this schema version may run on the database.';
 
+CREATE OR REPLACE FUNCTION exedra.lies_in(address text, networks cidr[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    -- A listening socket for both kinds of address shows IPv4 as ::ffff:192.0.2.1.
+    RETURN coalesce(regexp_replace(address, '^::ffff:(?=[0-9.]+$)', '', 'i')::inet <<= ANY (networks), false);
+EXCEPTION WHEN invalid_text_representation THEN
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION exedra.lies_in(text, cidr[]) IS 'Whether a client''s address lies in one of these networks; what is no address lies in none.';
+
 CREATE OR REPLACE FUNCTION exedra.enter(key_hash bytea, least_role int, read_only boolean, program int, tenant text,
-                                        OUT tenant_id bigint, OUT account_id bigint, OUT role int)
+                                        route_group text DEFAULT 'open', address text DEFAULT NULL,
+                                        OUT tenant_id bigint, OUT account_id bigint, OUT role int, OUT limited boolean)
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     fits boolean;
+    in_scope boolean;
     holder text;
+    key_id bigint;
+    rooms text;
 BEGIN
-    SELECT c.tenant_id, c.account_id, c.role, t.name, program BETWEEN v.oldest_program AND v.version
-      INTO enter.tenant_id, enter.account_id, enter.role, holder, fits
+    SELECT c.tenant_id, c.account_id, c.role, t.limited, t.name, program BETWEEN v.oldest_program AND v.version,
+           (c.groups IS NULL OR route_group = ANY (c.groups)) AND (enter.read_only OR NOT c.read_only),
+           CASE WHEN t.limited THEN -c.id ELSE c.id END, c.workspace_ids::text
+      INTO enter.tenant_id, enter.account_id, enter.role, enter.limited, holder, fits, in_scope, key_id, rooms
       FROM exedra.credential c
       JOIN exedra.tenant t ON t.id = c.tenant_id
       LEFT JOIN exedra.schema_version v ON v.one
      WHERE c.hash = key_hash
        AND c.suspended_at IS NULL AND c.account_suspended_at IS NULL AND t.suspended_at IS NULL
-       AND (c.expires_at IS NULL OR c.expires_at > now());
+       AND (c.expires_at IS NULL OR c.expires_at > now())
+       AND (c.addresses IS NULL OR exedra.lies_in(address, c.addresses));
     IF NOT FOUND OR holder <> enter.tenant THEN
         PERFORM exedra.check_version(program);
         RAISE EXCEPTION 'key_unknown' USING ERRCODE = 'EX401';
@@ -35,14 +51,32 @@ BEGIN
         PERFORM exedra.check_version(program);
     ELSIF enter.role < least_role THEN
         RAISE EXCEPTION 'role_too_low' USING ERRCODE = 'EX403';
+    ELSIF in_scope IS NOT TRUE THEN
+        RAISE EXCEPTION '%', (SELECT CASE WHEN c.groups IS NULL OR route_group = ANY (c.groups) THEN 'key_read_only' ELSE 'key_group' END
+                                FROM exedra.credential c WHERE c.hash = key_hash) USING ERRCODE = 'EX403';
     END IF;
+    -- All of them, always: others may have entered this transaction before.  15: manages, but only the rooms of the list.  Looking is
+    -- cheaper than setting.
     PERFORM set_config('exedra.tenant_id', enter.tenant_id::text, true),
-            set_config('exedra.account_id', coalesce(enter.account_id::text, ''), true),
-            set_config('exedra.role', enter.role::text, true),
+            set_config('exedra.role', CASE WHEN rooms IS NULL OR enter.role < 15 THEN enter.role ELSE 15 END::text, true),
+            set_config('exedra.key', key_id::text, true),
+            CASE WHEN enter.account_id IS NOT NULL OR current_setting('exedra.account_id', true) <> ''
+                 THEN set_config('exedra.account_id', coalesce(enter.account_id::text, ''), true) END,
+            CASE WHEN rooms IS NOT NULL OR current_setting('exedra.workspaces', true) <> ''
+                 THEN set_config('exedra.workspaces', coalesce(rooms, ''), true) END,
             CASE WHEN read_only THEN set_config('transaction_read_only', 'on', true) END;
 END $$;
-ALTER FUNCTION exedra.enter(bytea, int, boolean, int, text) SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION exedra.enter(bytea, int, boolean, int, text) IS 'Begin a transaction for the holder of a key: tenant, account and role, or EX401, EX403, EX503.';
+ALTER FUNCTION exedra.enter(bytea, int, boolean, int, text, text, text) SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION exedra.enter(bytea, int, boolean, int, text, text, text) IS 'Begin a transaction for the holder of a key, who comes from this address to a route of this group: tenant, account and role, and whether there are limits; or EX401, EX403, EX503.';
+
+CREATE OR REPLACE FUNCTION exedra.note_uses(hashes bytea[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE exedra.credential c SET used_at = now()
+     WHERE c.hash IN (SELECT k.hash FROM exedra.credential k
+                       WHERE k.hash = ANY (hashes) AND (k.used_at IS NULL OR k.used_at < now() - interval '50 seconds')
+                       ORDER BY k.hash FOR NO KEY UPDATE)
+$$;
+COMMENT ON FUNCTION exedra.note_uses(bytea[]) IS 'Keys that have been used in the last minute; what another process has noted meanwhile is not written again.';
 
 CREATE OR REPLACE FUNCTION exedra.resume(tenant_id bigint, chat_id bigint, ticket uuid) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -103,6 +137,11 @@ DECLARE
 BEGIN
     FOR one IN SELECT t.id FROM exedra.tenant t LOOP
         PERFORM set_config('exedra.tenant_id', one::text, true), set_config('exedra.role', '30', true);
+        PERFORM exedra.settle_limits(one, o.ticket, 0, false)
+           FROM exedra.tenant t JOIN exedra.open_chat o ON o.tenant_id = t.id
+          WHERE t.id = one AND t.limited AND o.tenant_id = one
+            AND (o.worker = fail_chats.worker OR o.ticket::text = fail_chats.worker
+                 OR (starts_with(o.worker, node || '/') AND NOT starts_with(o.worker, pool || '/')));
         WITH gone AS (
             DELETE FROM exedra.open_chat o
              WHERE o.tenant_id = one

@@ -105,6 +105,14 @@ const char *route_form_name(enum form form)
 	return names[form];
 }
 
+const char *route_group_name(enum group group)
+{
+	static const char *const names[] = {"", "open", "account", "admin", "chat", "documents", "embed", "embeddings", "models",
+		"search", "system", "users", "workspaces"};
+
+	return names[group];
+}
+
 const char *route_needs_text(struct arena *arena, int needs)
 {
 	static const struct {
@@ -112,7 +120,7 @@ const char *route_needs_text(struct arena *arena, int needs)
 		const char *name;
 	} names[] = {{BODY, "body"}, {LARGE_BODY, "large-body"}, {STREAM, "stream"}, {WRITES, "writes"},
 		{NEEDS_NO_DB, "no-database"}, {LIST, "list"}, {WIDGET, "widget"}, {UPLOAD, "upload"},
-		{MULTI_USER, "multi-user"}};
+		{MULTI_USER, "multi-user"}, {READS, "reads"}};
 	struct str *text = str_new(arena);
 	size_t i;
 

@@ -14,12 +14,29 @@ enum need {
 	BODY = 1,         /* a JSON object, at most LIMIT_JSON; req->json is never NULL then */
 	LARGE_BODY = 2,   /* the same, at most LIMIT_TEXT */
 	STREAM = 4,       /* may answer with an event stream: counts against the places for streams */
-	WRITES = 8,       /* a GET that changes something after all; all else but GET writes anyway */
+	WRITES = 8,       /* a GET that changes something after all; all else but GET writes anyway ... */
+	READS = 512,      /* ... but for these: they only ask with a body */
 	NEEDS_NO_DB = 16, /* answers without the database: for probes */
 	LIST = 32,        /* with a body: it is an array, req->list, not an object */
 	MULTI_USER = 256, /* only where the tenant's setting multi_user is on */
 	WIDGET = 128,     /* for visitors of a page: only req->reader may read the answer; a body of LIMIT_WIDGET */
 	UPLOAD = 64 /* a form with a file, at most LIMIT_UPLOAD: the handler reads it (upload.h), the key is good */
+};
+
+/* What a key may be made for: every row is in one of these groups (exedra.key_groups() knows their names). */
+enum group {
+	GROUP_OPEN = 1,   /* for every key, and for who has none: is it good, whose is it */
+	GROUP_ACCOUNT,    /* the caller's own key and password */
+	GROUP_ADMIN,      /* what holds for the whole tenant, everybody's chats */
+	GROUP_CHAT,       /* asking models, threads, histories */
+	GROUP_DOCUMENTS,  /* files and documents */
+	GROUP_EMBED,      /* chats in web pages */
+	GROUP_EMBEDDINGS, /* vectors for texts */
+	GROUP_MODELS,     /* what can be asked */
+	GROUP_SEARCH,     /* passages without a chat */
+	GROUP_SYSTEM,     /* providers, settings, what is counted */
+	GROUP_USERS,      /* accounts, invites, members of workspaces */
+	GROUP_WORKSPACES, /* workspaces, and what is in them */
 };
 
 /* How a failure looks: the dialect's form, and within AnythingLLM's the route's own. */
@@ -44,6 +61,7 @@ struct route {
 	enum method method;
 	const char *pattern; /* from the root, without /api; {x} binds one segment, {x...} the rest */
 	enum role least;     /* 0 = shut */
+	enum group group;    /* which keys it is for, if they are not for all; 0 = none of those */
 	int needs;           /* enum need, or-ed */
 	enum form form;
 	int (*handler)(struct request *); /* 0 = answered; -1 = the reason is in the task */
@@ -78,6 +96,7 @@ const struct route *route_find(
 
 const char *route_method_name(enum method);
 const char *route_form_name(enum form);
+const char *route_group_name(enum group);
 /* "BODY STREAM", or "-".  The text belongs to the arena. */
 const char *route_needs_text(struct arena *, int needs);
 
