@@ -6,7 +6,7 @@ WITH wish AS MATERIALIZED (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY
         w (from_folder, from_name, to_folder, to_name, no)
 ), seen AS MATERIALIZED (
-    SELECT w.no, w.to_folder, w.to_name, d.id,
+    SELECT w.no, w.from_folder, w.from_name, w.to_folder, w.to_name, d.id,
            d.id IS NULL OR NOT EXISTS (
                SELECT FROM exedra.folder f WHERE f.tenant_id = (SELECT exedra.tenant_id()) AND f.name = w.to_folder) AS lost,
            EXISTS (SELECT FROM exedra.workspace_document l
@@ -23,8 +23,11 @@ WITH wish AS MATERIALIZED (
       FROM seen s WHERE NOT s.lost AND NOT s.used AND NOT s.taken
 ), moved AS (
     UPDATE exedra.document d SET folder = o.to_folder, name = o.to_name FROM one o
-     WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.id = o.id AND o.counts
+     WHERE d.tenant_id = (SELECT exedra.tenant_id()) AND d.id = o.id AND d.folder = o.from_folder AND d.name = o.from_name AND o.counts
+    RETURNING d.id
 )
-SELECT count(*) FILTER (WHERE used AND NOT lost) AS used, count(*) FILTER (WHERE lost) AS lost,
+SELECT count(*) FILTER (WHERE used AND NOT lost) AS used,
+       -- Somebody else may have moved it at the same moment.
+       count(*) FILTER (WHERE lost) + (SELECT count(*) FILTER (WHERE counts) FROM one) - (SELECT count(*) FROM moved) AS lost,
        count(*) FILTER (WHERE taken AND NOT used AND NOT lost) + (SELECT count(*) FILTER (WHERE NOT counts) FROM one) AS taken
   FROM seen;
