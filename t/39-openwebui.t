@@ -39,8 +39,8 @@ subtest 'an upload' => sub {
     is_deeply read_at_last($exedra, $key, $file->{id}), { status => 'completed' }, 'it is read by itself';
     my $got = get("files/$file->{id}");
     shape_is $got->{json}, $file_shape, 'then a file';
-    is_deeply $got->{json}{data}, { status => 'completed', content => "$text\n" }, 'with its text';
-    is $got->{json}{hash}, sha256_hex("$text\n"), 'and the hash of it';
+    is_deeply $got->{json}{data}, { status => 'completed', content => $text }, 'with its text, as it was';
+    is $got->{json}{hash}, sha256_hex($text), 'and the hash of it';
     is_deeply [@{ $got->{json} }{qw(filename meta created_at)}], [@$file{qw(filename meta created_at)}], 'all else as before';
     is get("files/$file->{id}/")->{body}, $got->{body}, 'the same with a slash';
 };
@@ -113,10 +113,22 @@ subtest 'lists' => sub {
     my $all = get('files');
     shape_is $all->{json}, [$file_shape], 'an array of files';
     is get('files/')->{body}, $all->{body}, 'the same with a slash';
-    is_deeply [(grep { $_->{id} eq $one->{id} } @{ $all->{json} })[0]{data}{content}], ["Listed 1.\n"], 'with their texts';
+    is_deeply [(grep { $_->{id} eq $one->{id} } @{ $all->{json} })[0]{data}{content}], ['Listed 1.'], 'with their texts';
     is_deeply [grep { exists $_->{data}{content} } @{ get('files?content=false')->{json} }], [], 'content=false: without';
     is_deeply ids(get('files/search?filename=list-*.txt')), [$two->{id}, $one->{id}], 'by name';
     is_deeply ids(get('files/search?filename=LIST-?.txt&skip=1&limit=1')), [$one->{id}], 'case aside, page by page';
+    is_deeply ids(get("files/search?filename=list-*.txt&limit=$_")), [$two->{id}], "limit=$_ is one" for 0, 1;
+    is scalar @{ ids(get("files/search?filename=list-*.txt&limit=$_")) }, 2, "limit=$_" for 1000, 1001, '9' x 30, -1, 'x', '1e0';
+    is_deeply told(get('files/search?filename=list-*.txt&skip=' . '9' x 30)), [404, 'No files found matching the pattern.'], 'behind the last';
+    my @odd = ('100%.txt', 'a_b.txt', '[a-z].txt', '(a+)+$.txt');
+    my %odd = map { $_ => done($_, "Text of $_.")->{id} } @odd;
+    for my $case (['100%25.txt', '100%.txt'], ['a_b.txt', 'a_b.txt'], ['a%3Fb.txt', 'a_b.txt'], ['[a-z]*', '[a-z].txt'], ['(a%2B)%2B$.txt', '(a+)+$.txt'], ['%25'], ['_____'],
+        ['.*'], ['%5C%25'], ['%5C*'], ['*a' x 300]) {
+        my ($pattern, @names) = @$case;
+        my $got = get("files/search?filename=$pattern");
+        is_deeply $got->{status} == 404 ? [] : ids($got), [map { $odd{$_} } @names], substr("only * and ? mean something: $pattern", 0, 60);
+    }
+    remove("files/$_") for values %odd;
     is_deeply told(get('files/search?filename=list')), [404, 'No files found matching the pattern.'], 'none';
     is_deeply told(get('files/search')), [422, [{ type => 'missing', loc => ['query', 'filename'], msg => 'Field required', input => undef }]],
         'no name';
@@ -129,6 +141,10 @@ subtest 'texts and bytes' => sub {
     is $got->{body}, '<p>Deep <b>water</b></p>', 'its bytes';
     is_deeply [map { $got->{headers}{$_} } qw(content-type content-disposition x-content-type-options)],
         ['text/html', "attachment; filename*=UTF-8''page.html", 'nosniff'], 'to be kept, not to be run';
+    is_deeply [@{ get("files/$file->{id}/content", headers => { Range => $_ }) }{qw(status body)}], [200, '<p>Deep <b>water</b></p>'], 'ranges are passed over'
+        for 'bytes=0-3', 'bytes=9-1', 'bytes=99999999999999999999-', 'bytes=' . join ',', map { "$_-" } 0 .. 999;
+    my $long = done('long.txt', 'Long.', type => 'text/plain; charset=' . 'x' x 6000);
+    is get("files/$long->{id}/content")->{headers}{'content-type'}, 'application/octet-stream', 'a type too long for a header is none';
     $got = get("files/$file->{id}/content/html");
     is_deeply [$got->{status}, $got->{body}, map { $got->{headers}{$_} } qw(content-disposition content-security-policy)],
         [200, '<p>Deep <b>water</b></p>', undef, "sandbox; default-src 'none'"], 'or to be shown, with nothing in it that runs';
@@ -176,6 +192,7 @@ subtest 'collections' => sub {
         ok scalar(grep { $_ eq 'sea-docs' } @{ ids({ json => $json }) }), 'it is there';
     }
     is_deeply get('knowledge/search?query=nothing+like+it')->{json}, { items => [], total => 0 }, 'none';
+    is_deeply get("knowledge/?page=$_")->{json}{items}, [], "page $_ is empty" for 99, '9' x 30;
     $got = post('knowledge/sea-docs/update', { name => 'Deep Sea', description => 'Below' });
     is_deeply [@{ $got->{json} }{qw(id name description files)}], ['sea-docs', 'Deep Sea', 'Below', []], 'changed; the id stays';
     is post('knowledge/sea-docs/access/update', { access_grants => [{ principal_type => 'user', principal_id => '*', permission => 'read' }] })->{body},
@@ -247,6 +264,12 @@ subtest 'a file that is still to be read' => sub {
             ['slow.txt'], 'with its document, at the moment when it is called read';
     }
     is psql($db, 'SELECT count(*) FROM exedra.workspace_file'), 0, 'nobody waits any more';
+    my $copy = upload($exedra, $key, 'slow-copy.txt', 'Slow fish.', query => '?process=false');
+    is post('knowledge/early/file/add', { file_id => $copy->{id} })->{status}, 200, 'another one with the same text';
+    is_deeply read_at_last($exedra, $key, $copy->{id}), { status => 'completed' }, 'is read';
+    is_deeply ids(get('knowledge/early')), [$file->{id}], 'but left out, as if it had been ready';
+    like $exedra->log_text, qr/event=document_left_out .*code=file_duplicate/, 'which the log tells';
+    is psql($db, 'SELECT count(*) FROM exedra.workspace_file'), 0, 'and nobody waits for it';
 };
 
 subtest 'without a pool' => sub {
@@ -323,7 +346,7 @@ subtest 'texts, pages and files into collections by name' => sub {
 
     my $file = upload($exedra, $key, 'by-hand.txt', 'Read by hand.', query => '?process=false');
     $got = post('retrieval/process/file', { file_id => $file->{id} });
-    is_deeply $got->{json}, { status => $true, collection_name => "file-$file->{id}", filename => 'by-hand.txt', content => "Read by hand.\n" }, 'a file is read at once';
+    is_deeply $got->{json}, { status => $true, collection_name => "file-$file->{id}", filename => 'by-hand.txt', content => 'Read by hand.' }, 'a file is read at once';
     $got = post('retrieval/process/file', { file_id => $file->{id}, content => 'Another text.', collection_name => 'tide-tables' });
     is_deeply [@{ $got->{json} }{qw(collection_name content)}], ['tide-tables', 'Another text.'], 'or given a text, and put into a collection';
     is get("files/$file->{id}/data/content")->{json}{content}, 'Another text.', 'which it has from then on';
@@ -332,6 +355,19 @@ subtest 'texts, pages and files into collections by name' => sub {
     like told(post('retrieval/process/file', { file_id => $broken->{id} }))->[1], qr/^\[ERROR: .+\]$/, 'one that cannot be read';
     is_deeply told(post('retrieval/process/file', { file_id => $random })), [404, $NOT_FOUND], 'one that is not there';
     is_deeply told(post('retrieval/process/file', {})), $missing->('file_id'), 'none';
+
+    my ($first, $second) = map { done(@$_) } ['first.txt', 'First of several.'], ['second.txt', 'Second of several.'];
+    my $third = upload($exedra, $key, 'third.txt', 'Third of several.', query => '?process=false');
+    $got = post('retrieval/process/files/batch', { collection_name => 'Several', files => [map({ get("files/$_->{id}")->{json} } $first, $second, $third), { id => $random }, { id => $broken->{id} }] });
+    is_deeply $got->{json}{results}, [(map { { file_id => $_->{id}, status => 'completed', error => undef } } $first, $second), { file_id => $third->{id}, status => 'pending', error => undef }],
+        'several files at once, read or not';
+    is_deeply $got->{json}{errors}, [{ file_id => $random, status => 'failed', error => $NOT_FOUND }, { file_id => $broken->{id}, status => 'failed', error => $UNREAD }], 'what cannot be put in, and why';
+    read_at_last($exedra, $key, $third->{id});
+    is_deeply ids(get('knowledge/several')), [map { $_->{id} } $first, $second, $third], 'the others are in';
+    is_deeply told(post('retrieval/process/files/batch', { files => [] })), $missing->('collection_name'), 'no collection';
+    is_deeply told(post('retrieval/process/files/batch', { collection_name => 'x' })), $missing->('files'), 'no files';
+    is_deeply told(post('retrieval/process/files/batch', { collection_name => 'x', files => [{}] })), $missing->('files.id'), 'one that is none';
+    is post('retrieval/process/files/batch', { collection_name => 'Several', files => [] }, key => $cyd->{key})->{status}, 403, 'not for everybody';
 };
 
 subtest 'rights' => sub {
@@ -349,7 +385,7 @@ subtest 'rights' => sub {
     exedractl($db, qw(account grant acme bea open-room));
     is_deeply [sort @{ ids(get('files', @as_bea)) }], [sort $own->{id}, $open->{id}], 'let into one: its files too';
     is_deeply [map { [$_->{id}, $_->{write_access}] } @{ get('knowledge', @as_bea)->{json}{items} }], [['open-room', $false]], 'to be read';
-    is get("files/$open->{id}", @as_bea)->{json}{data}{content}, "For those who are let in.\n", 'whole';
+    is get("files/$open->{id}", @as_bea)->{json}{data}{content}, 'For those who are let in.', 'whole';
     for my $path ("files/$hers->{id}", "files/$hers->{id}/content", "files/$hers->{id}/data/content", 'knowledge/shut-room') {
         is get($path, @as_bea)->{body}, get($path =~ s/\Q$hers->{id}/$random/r =~ s/shut-room/no-room/r, @as_bea)->{body}, "$path does not exist for it";
     }

@@ -339,7 +339,7 @@ subtest 'questions' => sub {
 # ---- changes ----
 
 # Which embedder a search would compare with.
-sub serving { my ($room) = @_; return as_acme("SELECT s.model FROM exedra.serving_embedder($room->{id}, 'generic-openai', 'good', 0) s") }
+sub serving { my ($room) = @_; return as_acme("SELECT s.model FROM exedra.serving_embedder('{$room->{id}}', '{}', 'generic-openai', 'good', 0) s") }
 
 subtest 'another model for a workspace' => sub {
     my $room = room('good:30');
@@ -388,6 +388,31 @@ subtest 'another model that does not work' => sub {
     is_deeply docpaths(put($room->{slug})), [$document->{location}], 'the document is in the workspace still';
     embedder($room->{slug}, undef, 'good:31');
     is serving($room), 'good:31', 'and back';
+};
+
+# Their vectors are by the tenant's embedder, whatever those of most documents are by.
+subtest 'files in no collection' => sub {
+    my $gamma = tenant($db, 'gamma');
+    my $room = workspace($exedra, $gamma->{key}, 'Gamma')->{slug};
+    exedractl($db, qw(embedder set gamma generic-openai --model good:80 --workspace), $room);
+    document($exedra, $gamma->{key}, "Room $_", text(2), $room) for 1 .. 4;
+    my @files = map { my $file = upload($exedra, $gamma->{key}, "alone $_.txt", "Squids number $_ hide in the dark."); read_at_last($exedra, $gamma->{key}, $file->{id}); $file } 1 .. 2;
+    my $ask = sub {
+        my ($file, $query) = @_;
+        http($exedra, POST => '/api/v1/retrieval/query/doc', key => $gamma->{key}, json => { collection_name => "file-$file->{id}", query => $query });
+        my $asked = $provider->last_request("embed $query") // return 'none';
+        return $asked->{json}{model};
+    };
+    is $ask->($files[0], 'squids, by themselves'), 'good', 'are searched by their own vectors';
+    $provider->shut_gate;
+    exedractl($db, qw(embedder set gamma generic-openai --model gate));
+    wait_for { grep { ($_->{json}{model} // '') eq 'gate' && $_->{json}{input}[0] =~ /^alone/ } $provider->requests } 20, 'the first new vectors to be asked for';
+    is $ask->($files[$_], "squids, in between $_"), 'good', 'after a change by the old ones still' for 0, 1;
+    $provider->open_gate;
+    wait_for { psql($db, "SELECT count(*) FROM exedra.embedded b JOIN exedra.embedder e ON e.id = b.embedder_id WHERE e.model = 'gate'
+        AND b.version_id IN (SELECT version_id FROM exedra.document WHERE title LIKE 'alone%')") == 2 } 20, 'the new vectors';
+    is $ask->($files[$_], "squids, afterwards $_"), 'gate', 'and then by the new ones' for 0, 1;
+    exedractl($db, qw(tenant delete gamma));
 };
 
 subtest 'another model for the tenant, for the server' => sub {

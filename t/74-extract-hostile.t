@@ -75,7 +75,11 @@ subtest 'XML' => sub {
     ends('1e6 elements in each other', 'file_broken', '<?xml version="1.0"?>' . '<a>' x 1_000_000);
     ends('the same in a document', 'file_broken', docx('<w:p>' . '<w:r>' x 1_000_000 . '</w:r>' x 1_000_000 . '</w:p>'));
     ends('an attribute of 20 MB', 'file_broken|file_too_hungry', '<?xml version="1.0"?><a b="' . 'x' x 20_000_000 . '">x</a>');
-    is_refused(extract('<?xml version="1.0"?><a ' . join(' ', map { "a$_=''" } 1 .. 300_000) . '>x</a>', qw(--max-seconds 1)), 'file_too_slow', '300,000 attributes');
+    my @attributes = map { "a$_=''" } 1 .. 300_000;
+    is_refused(extract("<?xml version='1.0'?><a @attributes>x</a>", qw(--max-seconds 1)), 'file_broken', '300,000 attributes');
+    ends('10,000 attributes', 'read', "<?xml version='1.0'?><a @attributes[0 .. 9_999]>x</a>");
+    my $words = join ' ', map { "b$_=x" } 1 .. 20_000;
+    ends('what only looks like attributes', 'read', "<?xml version='1.0'?><!-- <a $words --><a><![CDATA[ x <a $words ]]><b c='$words'/></a>");
     ends('a tag that is not closed', 'file_broken', '<?xml version="1.0"?><a><b>x</a>');
 };
 
@@ -85,6 +89,13 @@ subtest 'HTML' => sub {
     ends('9,000 in each other', 'read', '<!doctype html>' . '<div>' x 9000 . 'x' . '</div>' x 9000);
     ends('a comment without end', 'read', '<!doctype html><p>x<!--' . 'x' x 5_000_000);
     ends('an attribute of 5 MB', 'read', '<!doctype html><p a="' . 'x' x 5_000_000 . '">x');
+    my @attributes = map { "a$_=x" } 1 .. 100_000;
+    for my $tag ("<p @attributes>", "<p\n" . join("\n", map { "a$_ = 'x > y'" } 1 .. 100_000) . '>', '<p ' . join('', map { "a$_=\"x\"" } 1 .. 100_000) . '>',
+        "<script>var x = 1 < 2;</script><p @attributes") {
+        is_refused(extract("<!doctype html>${tag}x", qw(--max-seconds 5)), 'file_broken', '100,000 attributes: ' . substr $tag, 0, 30);
+    }
+    ends('10,000 attributes', 'read', "<!doctype html><p @attributes[0 .. 9_999]>x");
+    ends('what only looks like attributes', 'read', "<!doctype html><!-- <p @attributes --><script>if (a<b @attributes) {}</script><style>a<b @attributes</style><p title='@attributes'>x < @attributes</p @attributes>");
     ends('references to no character', 'read', '<!doctype html><p>x&#0;&#55357;&#xFFFFFFFF;&nonsense;&#x' . '9' x 100_000 . ';');
     my $got = ends('references to files', 'read', qq{<!doctype html><base href="file:///"><link rel=import href="$canary"><iframe src="$canary"></iframe>}
         . qq{<object data="$canary"></object><meta http-equiv=refresh content="0;url=file://$canary"><p>text});

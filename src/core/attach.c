@@ -106,9 +106,10 @@ int attach_search(struct task *task, const struct config *config, const char *wo
 
 static int add_found(struct chat *chat, const struct chat_item *item, int no)
 {
+	const struct retrieve_scope scope = {item->workspaces, item->files};
+	const struct retrieve_wishes wishes = {.top_n = PASSAGES_EACH, .asked = &chat->asked};
 	const struct passage *found;
-	int n = attach_search(
-		chat->task, chat->config, item->workspaces, item->files, chat->message, PASSAGES_EACH, &found);
+	int n = retrieve(chat->task, chat->config, &scope, chat->message, &wishes, &found);
 
 	if (n < 0)
 		return -1;

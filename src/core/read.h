@@ -25,6 +25,9 @@ struct reading {
  * and title have been read before, they are not read again: the documents share those texts, and their `text` is NULL.
  * -1 with the reason in the task; the file is left as it was, without documents. */
 int read_file(struct task *, const struct config *, struct file *, struct reading *);
+/* Read a file (its bytes in file->fd, its uuid a new one) into documents with their texts; nothing of it is stored.  -1
+ * with the reason in the task. */
+int read_passing(struct task *, const struct config *, struct file *, struct reading *);
 /* Fetch the texts of such documents; they are mapped. */
 int read_texts(struct task *, struct document *, int n);
 
@@ -36,6 +39,8 @@ void read_job_failed(struct task *, const struct config *, const char *file_id, 
 
 /* Put all documents of a file that has been read into a workspace. */
 int read_place(struct task *, const struct config *, const char *workspace_id, const char *file_id);
+/* The same, unless another file's document there has the same text: a 400, file_duplicate. */
+int read_place_once(struct task *, const struct config *, const char *workspace_id, const char *file_id);
 
 /* M/D/YYYY, h:mm:ss AM, in UTC: how documents say when. */
 const char *read_time(struct arena *, time_t);

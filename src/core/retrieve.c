@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/utf8.h"
 #include "core/bm25.h"
 #include "core/embed.h"
 #include "core/nearest.h"
+#include "core/offer.h"
+#include "core/rerank.h"
 #include "store/db.h"
 
 enum {
@@ -35,6 +38,7 @@ struct retrieval {
 	const char *question; /* cut */
 	struct scope scope;
 	struct vector vector;
+	struct service_setup ranker; /* url NULL: nobody ranks */
 };
 
 static int list_length(const struct retrieval *r)
@@ -50,14 +54,33 @@ static int read_scope(struct retrieval *r)
 	return scope_read(r->task, r->arena, r->wanted, r->question, &r->scope);
 }
 
+static void find_ranker(struct retrieval *r, PGresult *rows, const struct own_service *own)
+{
+	if (rows == NULL || offer_read(r->task, rows, own, &r->ranker) >= 0)
+		return;
+	log_event(LOG_WARNING, r->task, "rerank_failed", "provider=%s code=%s", db_text(rows, 0, "provider"),
+		r->task->failure.code);
+	fail_clear(r->task);
+	r->ranker.url = NULL;
+}
+
 /* Once, for a question whose scope holds anything: an embedder takes its time and its price. */
-static int make_vector(struct retrieval *r, const char *question)
+static int make_vector(struct retrieval *r, const char *text)
 {
 	const char *ids = r->wanted->workspaces;
-	bool one = ids[1] != '}' && strchr(ids, ',') == NULL && r->wanted->files[1] == '}';
-	int64_t workspace = one ? strtoll(ids + 1, NULL, 10) : 0;
+	struct own_service own = offer_own_ranking(r->config);
+	const char *args[] = {ids, own.provider, own.model};
+	struct db_call ranking = {.stmt = &sql_service_ranking, .args = args, .n_args = 3};
+	struct embed_question question = {.workspaces = ids,
+		.files = r->wanted->files,
+		.text = text,
+		.asked = r->wishes->asked,
+		.along = ids[1] == '}' ? NULL : &ranking};
 
-	return embed_question(r->task, r->config, workspace, question, &r->vector);
+	if (embed_question(r->task, r->config, &question, &r->vector) < 0)
+		return -1;
+	find_ranker(r, ranking.rows, &own);
+	return 0;
 }
 
 /* How many; -1; or BM25_STALE. */
@@ -161,7 +184,7 @@ static struct passage read_passage(PGresult *rows, int row)
 		.compared = db_text(rows, row, "distance") != NULL};
 }
 
-static int show(struct retrieval *r, const struct hit *hits, int n, const struct passage **out)
+static int show(struct retrieval *r, const struct hit *hits, int n, struct passage **out)
 {
 	struct arena *arena = r->arena;
 	struct str *columns[5];
@@ -193,6 +216,22 @@ static int show(struct retrieval *r, const struct hit *hits, int n, const struct
 	return PQntuples(rows);
 }
 
+/* The best of them; where there is somebody to rank them, of more of them. */
+static int show_best(struct retrieval *r, const struct hit *hits, int n, const struct passage **out)
+{
+	int most = r->wishes->top_n,
+	    list = r->ranker.url != NULL && r->config->rerank_list > most ? r->config->rerank_list : most;
+	struct passage *passages;
+
+	n = show(r, hits, n < list ? n : list, &passages);
+	if (n < 0)
+		return -1;
+	if (r->ranker.url != NULL)
+		rerank(r->task, r->config, &r->ranker, r->question, passages, n, most);
+	*out = passages;
+	return n < most ? n : most;
+}
+
 /* ---- all of it ---- */
 
 static int search(struct retrieval *r, const char *question, const struct passage **out)
@@ -219,7 +258,7 @@ static int search(struct retrieval *r, const char *question, const struct passag
 		return -1;
 	*out = &none;
 	n = fuse(r, by_words, n_words, by_vector, n_vector, &hits);
-	return n == 0 ? 0 : show(r, hits, n < r->wishes->top_n ? n : r->wishes->top_n, out);
+	return n == 0 ? 0 : show_best(r, hits, n, out);
 }
 
 int retrieve(struct task *task, const struct config *config, const struct retrieve_scope *scope, const char *question,

@@ -5,6 +5,7 @@
 
 #include "base/config.h"
 #include "base/task.h"
+#include "core/embed.h"
 #include "llm/provider.h"
 
 enum { RETRIEVE_MOST = 1000 };
@@ -16,13 +17,15 @@ struct retrieve_scope {
 };
 
 struct retrieve_wishes {
-	int top_n;           /* passages at most, 1 .. RETRIEVE_MOST */
-	double threshold;    /* least score, 0 .. 1, of what is found by its vector; words find without one */
-	bool without_pinned; /* nothing out of documents that are pinned in these workspaces */
+	int top_n;                 /* passages at most, 1 .. RETRIEVE_MOST */
+	double threshold;          /* least score, 0 .. 1, of what is found by its vector; words find without one */
+	bool without_pinned;       /* nothing out of documents that are pinned in these workspaces */
+	struct embed_asked *asked; /* what was made of the question before, where it is asked several times; or NULL */
 };
 
 /* The best passages, best first; they belong to the task's arena.  Returns how many, or -1 with the reason in the task.
- * *out is NULL when there is no passage at all to look in. */
+ * *out is NULL when there is no passage at all to look in.  A service ranks them where a workspace among these wants
+ * it. */
 int retrieve(struct task *, const struct config *, const struct retrieve_scope *, const char *question,
 	const struct retrieve_wishes *, const struct passage **out);
 

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/str.h"
+#include "extract/attributes.h"
 #include "extract/charset.h"
 #include "extract/flow.h"
 #include "extract/job.h"
@@ -262,7 +263,7 @@ void markup_read(struct feed *feed)
 	parser->sax->characters = text;
 	parser->sax->ignorableWhitespace = text;
 	parser->userData = &reading;
-	htmlCtxtReadIO(parser, read_feed, NULL, feed, NULL, "UTF-8",
+	htmlCtxtReadIO(parser, read_feed, NULL, attributes_guard(arena, feed, true), NULL, "UTF-8",
 		HTML_PARSE_NONET | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_IGNORE_ENC |
 			HTML_PARSE_NODEFDTD);
 	if (parser->lastError.code == XML_ERR_NO_MEMORY)

@@ -236,14 +236,25 @@ bool output_any(void)
 	return out.any;
 }
 
-void output_end(void)
+static void end_text(void)
 {
 	str_clear(out.clean);
 	utf8_clean(&out.utf8, "", 0, true, out.clean);
 	put_lines(out.clean->at, out.clean->len);
 	if (!out.any)
 		refuse(FILE_NO_TEXT, "There is no text in it.");
+}
+
+void output_end(void)
+{
+	end_text();
 	if (out.last != '\n')
 		put("\n", 1);
+	flush();
+}
+
+void output_end_as_is(void)
+{
+	end_text();
 	flush();
 }

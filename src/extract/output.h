@@ -31,8 +31,10 @@ void output_text(const char *, size_t);
 void output_puts(const char *);
 /* Something else than white space has come. */
 bool output_any(void);
-/* Everything is out.  Refuses a file in which there was nothing but white space. */
+/* Everything is out; the last line ends.  Refuses a file in which there was nothing but white space. */
 void output_end(void);
+/* The same of a text that is as it came: its last line may have no end. */
+void output_end_as_is(void);
 /* Memory for the whole of the work. */
 struct arena *output_arena(void);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "extract/attributes.h"
 #include "extract/charset.h"
 #include "extract/job.h"
 
@@ -117,7 +118,8 @@ void sax_read(struct feed *feed, const struct sax *sax, void *context)
 	parser->sax->entityDecl = entity;
 	parser->userData = &reading;
 	/* NOENT has the five entities that need no declaration decoded in attributes; no others get here */
-	xmlCtxtReadIO(parser, read_feed, NULL, charset_markup(arena, feed, NULL), NULL, "UTF-8",
+	feed = attributes_guard(arena, charset_markup(arena, feed, NULL), false);
+	xmlCtxtReadIO(parser, read_feed, NULL, feed, NULL, "UTF-8",
 		XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_IGNORE_ENC | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 	check(parser);
 	xmlFreeParserCtxt(parser);

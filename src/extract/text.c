@@ -79,7 +79,7 @@ void text_read(void)
 	note_title(piece, n);
 	for (; n > 0; n = feed->read(feed, piece, PIECE_BYTES))
 		output_text(piece, n);
-	output_end();
+	output_end_as_is();
 }
 
 /* What tesseract has read in an image. */

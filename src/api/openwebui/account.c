@@ -30,7 +30,7 @@ static void put_text(struct str *out, const char *before, const char *text)
 	str_json_text(out, text);
 }
 
-/* The session object; `token` is what the caller may use. */
+/* The session object; `token` is what the caller may use, `ends` Unix seconds or NULL. */
 static int reply_session(struct request *req, const char *id, const char *name, int role, const char *token,
 	const char *ends, const char *more)
 {
@@ -101,8 +101,12 @@ int openwebui_sign_in(struct request *req)
 		return fail(&req->task, 429, "sign_in_limit", "API rate limit exceeded");
 	}
 	/* An empty password is none; a name that there is not takes as long as a wrong password. */
-	if (!secret_password_fits(db_text(who, 0, "password"), password) || *password == '\0')
+	if (!secret_password_fits(db_text(who, 0, "password"), password) || *password == '\0') {
+		if (db_rows(&req->task, &sql_account_refuse_sign_in,
+			    ARGS(db_text(who, 0, "tenant_id"), db_text(who, 0, "account_id"))) == NULL)
+			return -1;
 		return fail(&req->task, 400, "sign_in_refused", WRONG);
+	}
 	return open_session(req, who, email);
 }
 
@@ -113,9 +117,18 @@ int openwebui_sign_up(struct request *req)
 		"assistance.");
 }
 
+static PGresult *show_account(struct request *req)
+{
+	const char *args[] = {(const char *)req->task.identity.key_hash};
+	const int lengths[] = {sizeof(req->task.identity.key_hash)};
+	struct db_call call = {.stmt = &sql_account_show, .args = args, .n_args = 1, .lengths = lengths};
+
+	return db_run(&req->task, &call, 1) < 0 ? NULL : call.rows;
+}
+
 static PGresult *own_account(struct request *req)
 {
-	PGresult *rows = db_rows(&req->task, &sql_account_show, NO_ARGS);
+	PGresult *rows = show_account(req);
 
 	if (rows != NULL && PQntuples(rows) == 0) {
 		fail(&req->task, 403, "account_missing", "This key belongs to no account.");
@@ -124,20 +137,29 @@ static PGresult *own_account(struct request *req)
 	return rows;
 }
 
+/* What Open WebUI knows of a person besides. */
+static const char *person(struct request *req, const char *bio)
+{
+	struct str *out = str_new(req->task.arena);
+
+	put_text(out, ",\"bio\":", bio == NULL || *bio == '\0' ? NULL : bio);
+	str_puts(out, ",\"gender\":null,\"date_of_birth\":null,\"status_emoji\":null,\"status_message\":null,"
+		      "\"status_expires_at\":null");
+	return out->at;
+}
+
 int openwebui_session(struct request *req)
 {
-	PGresult *rows = db_rows(&req->task, &sql_account_show, NO_ARGS);
+	PGresult *rows = show_account(req);
 	const char *key = request_key(req);
 
 	if (rows == NULL)
 		return -1;
 	/* A tenant's own key is nobody's: it acts as the administrator. */
 	if (PQntuples(rows) == 0)
-		return reply_session(req, "", "", ADMIN, key, NULL, "");
+		return reply_session(req, "", "", ADMIN, key, NULL, person(req, NULL));
 	return reply_session(req, db_text(rows, 0, "id"), db_text(rows, 0, "username"), (int)db_int(rows, 0, "role"),
-		key, NULL,
-		",\"bio\":null,\"gender\":null,\"date_of_birth\":null,\"status_emoji\":null,\"status_message\":null,"
-		"\"status_expires_at\":null");
+		key, db_text(rows, 0, "ends"), person(req, db_text(rows, 0, "bio")));
 }
 
 int openwebui_sign_out(struct request *req)
@@ -211,5 +233,6 @@ int openwebui_password(struct request *req)
 			&req->task, 400, "user_refused", "new_password", "A password has 8 to 250 characters.");
 	if (db_rows(&req->task, &sql_account_set_password, ARGS(secret_hash_password(req->task.arena, new))) == NULL)
 		return -1;
+	set_cookie(req, "", 0); /* the session has ended with the old password */
 	return reply_json_text(req, 200, "true");
 }

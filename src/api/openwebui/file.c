@@ -144,12 +144,12 @@ int openwebui_file_list(struct request *req)
 int openwebui_file_search(struct request *req)
 {
 	const char *name = request_query(req, "filename");
+	int64_t limit = openwebui_number(req, "limit", SEARCH_PRESET, SEARCH_MOST);
 	PGresult *rows;
 
 	if (name == NULL)
 		return fail_field(&req->task, 422, "field_missing", "query.filename", "Field required");
-	rows = list(req, openwebui_pattern(req->task.arena, name, false),
-		openwebui_number(req, "limit", SEARCH_PRESET, SEARCH_MOST),
+	rows = list(req, openwebui_pattern(req->task.arena, name, false), limit < 1 ? 1 : limit,
 		openwebui_number(req, "skip", 0, LIST_MOST));
 	if (rows == NULL)
 		return -1;
@@ -340,7 +340,8 @@ static const char *type_of(PGresult *file)
 {
 	const char *type = db_text(file, 0, "content_type");
 
-	return type == NULL || strpbrk(type, "\r\n") != NULL ? "application/octet-stream" : type;
+	/* A head of some kB is more than web servers take. */
+	return type == NULL || strpbrk(type, "\r\n") != NULL || strlen(type) > 255 ? "application/octet-stream" : type;
 }
 
 static int reply_bytes(struct request *req, PGresult *file, const char *disposition)

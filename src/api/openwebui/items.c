@@ -83,6 +83,11 @@ static const char *text_of(struct json_object *object, const char *name)
 	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
 
+static bool is_true(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+}
+
 /* Names of collections, in a list or alone. */
 static void add_names(struct openwebui_scope *scope, struct json_object *item)
 {
@@ -188,7 +193,9 @@ static int read_item(struct request *req, struct json_object *from, struct chat_
 		.text = own_text(req, from, type, n_pages)};
 	if (req->task.failure.status != 0)
 		return -1;
-	if (strcmp(type, "file") == 0 && id != NULL)
+	if (strcmp(type, "file") == 0 && id != NULL && is_true(field_get(from, "legacy")))
+		openwebui_scope_add(&scope, id); /* a collection of just this name */
+	else if (strcmp(type, "file") == 0 && id != NULL)
 		openwebui_scope_add(&scope, arena_printf(req->task.arena, "file-%s", id));
 	else if (strcmp(type, "collection") == 0)
 		openwebui_scope_add(&scope, id);

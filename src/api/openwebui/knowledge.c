@@ -164,18 +164,6 @@ int openwebui_knowledge_search_files(struct request *req)
 	return reply_files(req, NULL);
 }
 
-static int duplicate(struct request *req, const char *workspace, const char *file)
-{
-	PGresult *rows = db_rows(&req->task, &sql_knowledge_same_text, ARGS(workspace, file));
-
-	if (rows == NULL)
-		return -1;
-	if (!db_true(rows, 0, "found"))
-		return 0;
-	return fail(&req->task, 400, "file_duplicate",
-		"400: Duplicate content detected. Please provide unique content to proceed.");
-}
-
 /* A file that is still to be read: its documents follow by themselves. */
 static int add_later(struct request *req, const char *workspace, PGresult *file)
 {
@@ -190,7 +178,7 @@ static int add_later(struct request *req, const char *workspace, PGresult *file)
 	now = db_rows(&req->task, &sql_file_find, ARGS(id));
 	if (now == NULL || PQntuples(now) == 0 || strcmp(db_text(now, 0, "state"), "done") != 0)
 		return now == NULL ? -1 : 0;
-	return read_place(&req->task, req->config, workspace, id);
+	return read_place_once(&req->task, req->config, workspace, id);
 }
 
 /* Here what is not found is a 400. */
@@ -215,9 +203,7 @@ int openwebui_knowledge_put(struct request *req, const char *workspace, const ch
 		return openwebui_unread(req);
 	if (strcmp(state, "done") != 0)
 		return add_later(req, workspace, file);
-	if (duplicate(req, workspace, db_text(file, 0, "id")) < 0)
-		return -1;
-	return read_place(&req->task, req->config, workspace, db_text(file, 0, "id"));
+	return read_place_once(&req->task, req->config, workspace, db_text(file, 0, "id"));
 }
 
 static int read_file_id(struct request *req, const char **uuid)

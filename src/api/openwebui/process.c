@@ -269,3 +269,70 @@ int openwebui_process_file(struct request *req)
 	openwebui_put(req, "\"}");
 	return 0;
 }
+
+/* ---- several files ---- */
+
+struct batch {
+	struct str *results, *errors;
+};
+
+static void put_result(struct str *list, const char *uuid, const char *status, const char *error)
+{
+	str_puts(list, list->len == 0 ? "{\"file_id\":" : ",{\"file_id\":");
+	str_json_text(list, uuid);
+	str_printf(list, ",\"status\":\"%s\",\"error\":", status);
+	str_json_text(list, error);
+	str_puts(list, "}");
+}
+
+/* What cannot be put in is told, and keeps none of the others out. */
+static int put_one(struct request *req, struct batch *batch, const char *workspace_id, const char *uuid)
+{
+	PGresult *file = openwebui_find_file(req, uuid);
+	bool done = file != NULL && strcmp(db_text(file, 0, "state"), "done") == 0;
+
+	if (file != NULL && openwebui_knowledge_put(req, workspace_id, uuid) == 0) {
+		put_result(batch->results, uuid, done ? "completed" : "pending", NULL);
+		return 0;
+	}
+	if (req->task.failure.status == 503)
+		return -1;
+	put_result(batch->errors, uuid, "failed", req->task.failure.message);
+	fail_clear(&req->task);
+	return 0;
+}
+
+static int read_id(struct request *req, struct json_object *member, const char **uuid)
+{
+	*uuid = NULL;
+	if (!json_object_is_type(member, json_type_object))
+		return field_refuse(&req->task, "files", "an array of files");
+	if (field_text(&req->task, member, "id", uuid) < 0)
+		return -1;
+	return *uuid == NULL ? fail_field(&req->task, 422, "field_missing", "files.id", "Field required") : 0;
+}
+
+int openwebui_process_files(struct request *req)
+{
+	struct json_object *files = NULL;
+	struct openwebui_target into;
+	struct batch batch = {str_new(req->task.arena), str_new(req->task.arena)};
+	const char *name, *uuid;
+	size_t i;
+
+	if (field_array(&req->task, req->json, "files", &files) < 0 || read_required(req, "collection_name", &name) < 0)
+		return -1;
+	if (files == NULL || *name == '\0')
+		return fail_field(&req->task, 422, "field_missing", files == NULL ? "files" : "collection_name",
+			"Field required");
+	for (i = 0; i < json_object_array_length(files); i++)
+		if (read_id(req, json_object_array_get_idx(files, i), &uuid) < 0)
+			return -1;
+	if (openwebui_read_target(req, &into) < 0)
+		return -1;
+	for (i = 0; i < json_object_array_length(files); i++)
+		if (read_id(req, json_object_array_get_idx(files, i), &uuid) < 0 ||
+			put_one(req, &batch, into.workspace_id, uuid) < 0)
+			return -1;
+	return reply_json_printf(req, 200, "{\"results\":[%s],\"errors\":[%s]}", batch.results->at, batch.errors->at);
+}

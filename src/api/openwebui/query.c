@@ -28,7 +28,7 @@ int64_t openwebui_number(struct request *req, const char *name, int64_t preset, 
 	const char *text = request_query(req, name);
 	int64_t n;
 
-	if (text == NULL || *text == '\0' || text[strspn(text, "0123456789")] != '\0' || strlen(text) > 9)
+	if (text == NULL || *text == '\0' || text[strspn(text, "0123456789")] != '\0')
 		return preset;
 	n = strtoll(text, NULL, 10);
 	return n > most ? most : n;

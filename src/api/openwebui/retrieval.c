@@ -25,8 +25,10 @@ int openwebui_retrieval(struct request *req)
 	str_json_text(out, config->embed_provider == NULL ? "" : config->embed_provider);
 	str_puts(out, ",\"RAG_EMBEDDING_MODEL\":");
 	str_json_text(out, config->embed_model == NULL ? "" : config->embed_model);
+	str_puts(out, ",\"RAG_RERANKING_MODEL\":");
+	str_json_text(out, config->rerank_model == NULL ? "" : config->rerank_model);
 	str_printf(out,
-		",\"RAG_RERANKING_MODEL\":\"\",\"RAG_EMBEDDING_BATCH_SIZE\":%d,\"ENABLE_ASYNC_EMBEDDING\":true,"
+		",\"RAG_EMBEDDING_BATCH_SIZE\":%d,\"ENABLE_ASYNC_EMBEDDING\":true,"
 		"\"RAG_EMBEDDING_CONCURRENT_REQUESTS\":0}",
 		config->embed_batch);
 	return reply_json(req, 200, out->at, out->len);

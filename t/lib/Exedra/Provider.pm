@@ -7,7 +7,8 @@
 #   is $provider->asked('why?'), 1, 'asked once';
 #
 # It makes embeddings too, at /v1/embeddings and as Ollama does at /api/embed: vectors of hashed words, so that texts with the same
-# words are near; models of that, too, are named after their faults.
+# words are near; models of that, too, are named after their faults.  At /v1/audio/transcriptions it hears what stands in a recording
+# between square brackets, and at /v1/rerank it ranks what says "rank N" by N; so there.
 #
 # One process serves all connections, so hundreds of slow streams cost little.
 package Exedra::Provider;
@@ -376,6 +377,98 @@ sub embedding_script {
     return ($embedder{$name} // $embedder{good})->($rest, $request);
 }
 
+# ---- transcriptions and rankings ----
+
+# As above: what stands behind the colon of the model's name, and the request, in which `heard` is what was said, or `json` what is to be
+# ranked.
+my %faulty = (
+    html => sub { reply('200 OK', 'text/html', "<html>$WORDS</html>") }, nothing => sub { reply('200 OK', 'application/json', '') },
+    array => sub { reply('200 OK', 'application/json', '[1]') }, 'json-broken' => sub { reply('200 OK', 'application/json', '{"text":"half') },
+    'error-200' => sub { reply('200 OK', 'application/json', '{"error":{"message":' . quoted("$WORDS $KEY") . '}}') },
+    endless => sub { (head('200 OK', 'Content-Type: application/json', 'Connection: close'), '{"text":"', [each => sub { 'a' x 65536 }]) },
+    late => sub { ([pause => $_[0]], $_[2]->(undef, $_[1])) }, gate => sub { (['gate'], $_[2]->(undef, $_[1])) },
+    never => sub { ['hang'] }, reset => sub { ['reset'] },
+    cut => sub { (head('200 OK', 'Content-Type: application/json', 'Content-Length: 100000'), '{"text":"', ['fin']) },
+    status => sub { refusal($_[0], $_[1]) }, later => $model{later},
+    flaky => sub { my ($status, $times) = split /,/, $_[0]; $tries{$_[1]{question}} > $times ? $_[2]->(undef, $_[1]) : $status eq 'reset' ? ['reset'] : refusal($status, $_[1]) },
+);
+
+sub said { my ($text, $more) = @_; return reply('200 OK', 'application/json', '{"text":' . quoted($text) . ($more // '') . '}') }
+
+my %transcriber = (
+    %faulty,
+    good => sub {
+        my $heard = $_[1]{heard};
+        my $format = $_[1]{json}{response_format} // 'json';
+        return $format eq 'json' ? said($heard) : $format eq 'verbose_json' ? said($heard, ',"task":"transcribe","duration":1.5,"segments":[]')
+            : reply('200 OK', 'text/plain; charset=utf-8', $format eq 'text' ? "$heard\n" : "1\n00:00:00,000 --> 00:00:01,500\n$heard\n");
+    },
+    counted => sub { said($_[1]{heard}, ',"usage":{"type":"tokens","input_tokens":14,"output_tokens":45,"total_tokens":59}') },
+    seconds => sub { said($_[1]{heard}, ',"usage":{"type":"duration","seconds":3}') },
+    empty => sub { said('') }, blank => sub { said(" \n ") }, number => sub { reply('200 OK', 'application/json', '{"text":7}') },
+    'no-text' => sub { reply('200 OK', 'application/json', '{"task":"transcribe"}') },
+    'bad-utf8' => sub { reply('200 OK', 'application/json', "{\"text\":\"a\xff\\u0000b\"}") },
+);
+
+# The fields of a form; of the file what it is called, said to be and holds.
+sub form_of {
+    my ($request) = @_;
+    my ($boundary) = ($request->{headers}{'content-type'} // '') =~ /boundary=(\S+)/ or return {};
+    my %form;
+    for my $part (split /\r\n--\Q$boundary\E/, "\r\n$request->{body}") {
+        my ($head, $value) = split /\r\n\r\n/, $part, 2;
+        my ($name) = ($head // '') =~ /; name="([^"]*)"/ or next;
+        my ($filename) = $head =~ /; filename="([^"]*)"/;
+        $form{$name} = !defined $filename ? $value
+            : { filename => $filename, type => $head =~ /^Content-Type: (\S+)/mi, size => length $value, md5 => Digest::MD5::md5_hex($value) };
+        $request->{heard} = $1 if defined $filename && $value =~ /\[([^\]]*)\]/;
+    }
+    return \%form;
+}
+
+sub transcription_script {
+    my ($request) = @_;
+    $request->{json} = form_of($request);
+    $request->{heard} = JSON::PP->new->utf8->allow_nonref->decode('"' . ($request->{heard} // '') . '"');
+    $request->{question} = "hear $request->{heard}";
+    $tries{$request->{question}}++;
+    my ($name, $rest) = split /:/, $request->{json}{model} // '', 2;
+    return ($transcriber{$name // ''} // $transcriber{good})->($rest, $request, $transcriber{good});
+}
+
+# Results for these indexes with these scores.
+sub ranked {
+    my ($scores, $more) = @_;
+    return reply('200 OK', 'application/json', '{"results":[' . join(',', map { qq({"index":$_->[0],"relevance_score":$_->[1]}) } @$scores) . ']' . ($more // '') . '}');
+}
+
+# [index, score] of each document, the best first, as many as were asked for.
+sub scores_of {
+    my ($request) = @_;
+    my @documents = @{ $request->{json}{documents} };
+    my @all = sort { $b->[1] <=> $a->[1] } map { [$_, $documents[$_] =~ /rank (\d+)/ ? $1 / 100 : 0] } 0 .. $#documents;
+    return @all[0 .. ($request->{json}{top_n} // @all) - 1];
+}
+
+my %ranker = (
+    %faulty,
+    good => sub { ranked([scores_of($_[1])], ',"usage":{"total_tokens":23}') },
+    logits => sub { ranked([map { [$_->[0], $_->[1] * 20 - 10] } scores_of($_[1])]) },
+    fewer => sub { ranked([(scores_of($_[1]))[0]]) },
+    shuffled => sub { ranked([reverse scores_of($_[1])]) },
+    none => sub { ranked([]) }, 'index-odd' => sub { ranked([[9999, 0.5]]) }, 'index-half' => sub { ranked([[0.5, 0.5]]) }, 'index-minus' => sub { ranked([[-1, 0.5]]) },
+    'index-twice' => sub { ranked([[0, 0.5], [0, 0.4]]) }, 'no-score' => sub { reply('200 OK', 'application/json', '{"results":[{"index":0}]}') },
+    text => sub { ranked([[0, '"x"']]) }, nan => sub { ranked([[0, 'NaN']]) }, null => sub { reply('200 OK', 'application/json', '{"results":[null]}') },
+);
+
+sub ranking_script {
+    my ($request) = @_;
+    $request->{question} = 'rank ' . ($request->{json}{query} // '');
+    $tries{$request->{question}}++;
+    my ($name, $rest) = split /:/, $request->{json}{model} // '', 2;
+    return ($ranker{$name // ''} // $ranker{good})->($rest, $request, $ranker{good});
+}
+
 # ---- the server ----
 
 # Starts it on a loopback port.  `models` and `embedders` add names of one's own.
@@ -491,6 +584,8 @@ sub take {
 sub script {
     my ($request) = @_;
     return embedding_script($request, split /:/, $request->{json}{model} // '', 2) if $request->{target} =~ m{/embeddings$|/api/embed$};
+    return transcription_script($request) if $request->{target} =~ m{/audio/transcriptions$};
+    return ranking_script($request) if $request->{target} =~ m{/rerank$};
     my $last = $request->{json} && ref $request->{json}{messages} eq 'ARRAY' ? $request->{json}{messages}[-1]{content} : '';
     ($last) = map { $_->{text} } grep { $_->{type} eq 'text' } @$last if ref $last;
     $request->{question} = $last // '';
