@@ -109,7 +109,7 @@ subtest 'metadata' => sub {
     is $document->{wordCount}, 1, 'what is no metadata is passed over';
     $document = document_of(sent('m.txt', 'Words.', fields => { metadata => json_text({ title => '', docAuthor => undef }) }));
     is_deeply [@$document{qw(title docAuthor)}], ['m.txt', 'Unknown'], 'what is empty is not given';
-    is sent('m.txt', 'Words.', fields => { metadata => '' })->{status}, 200, 'nothing is none';
+    is document_of(sent('m.txt', 'Words.', fields => { metadata => $_ }))->{title}, 'm.txt', "'$_' is none" for '', 'null', '{}';
     my $before = files();
     my @bad = (['{title:x}', 'no JSON'], ['[1]', 'an array'], ['"x"', 'a string'], ['{"depth":' x 100 . '1' . '}' x 100, 'deep'],
         [json_text({ title => 'x' x (2 << 20) }), 'long'], [json_text({ title => 5 }), 'a title that is none'],

@@ -249,7 +249,8 @@ my @bad_bodies = (
     'a NUL behind'                   => "{\"name\":\"x\"}\0",
     'a NUL before'                   => "\0{\"name\":\"x\"}",
     'NULs only'                      => "\0" x 100,
-    'a byte order mark'              => "\xef\xbb\xbf{\"name\":\"x\"}",
+    'half a byte order mark'         => "\xef\xbb{\"name\":\"x\"}",
+    'two byte order marks'           => "\xef\xbb\xbf\xef\xbb\xbf{\"name\":\"x\"}",
     'UTF-16, little end first'       => join('', map { "$_\0" } split //, '{"name":"x"}'),
     'UTF-16, big end first'          => join('', map { "\0$_" } split //, '{"name":"x"}'),
     'UTF-16 with its mark'           => "\xff\xfe" . join('', map { "$_\0" } split //, '{"name":"x"}'),
@@ -519,6 +520,7 @@ subtest 'what is stored is what was sent' => sub {
                 unpack('H*', $stored), '… and stands in the database';
         }
     }
+    is stored_name(post($new, "\xef\xbb\xbf{\"name\":\"x\"}")), 'x', 'a byte order mark before it all is passed over';
     my @all = map { my $c = $_; utf8::encode($c); $c } map { chr } 0xe9, 0x3c0, 0x6f22, 0x1f600;
     my $body = '{"name":"' . join(' ', @all) . '"}';
     check_reply("chunks that end at byte $_", post_chunked($new, unpack "(a$_)*", $body), 200,

@@ -181,4 +181,38 @@ for my $step (@walk) {
     };
 }
 
+# Programs are begun with the document's own bodies: each is sent as it stands, and of `a | b` each by itself.
+subtest 'bodies as they stand' => sub {
+    workspace($exedra, $acme->{key}, $_) for 'Sample Workspace', 'Workspace Slug 1';
+    make('workspace/sample-workspace/thread/new', { slug => 'talk' });
+    $id{id} = make('admin/users/new', { username => 'standing', password => 'long enough' })->{user}{id};
+    $id{embedUuid} = make('embed/new', { workspace_slug => 'sample-workspace' })->{embed}{uuid};
+    $id{workspaceId} = http($exedra, GET => '/v1/workspace/sample-workspace', key => $acme->{key})->{json}{workspace}[0]{id};
+    my $no_document = 'The attachment this is a document.pdf cannot be read: ';
+    my %otherwise = (
+        'POST /v1/admin/users/new' => [400, 'password should be at least 8 characters long'], 'POST /v1/admin/users/{id}' => [200, 'password should be at least 8 characters long'],
+        'POST /v1/document/move-files' => [404, 'Failed to move some files.'], 'POST /v1/workspace/{slug}/update-pin' => [404, 'Not Found'], 'POST /v1/openai/embeddings' => [501, 'embed'],
+        'POST /v1/system/update-env' => [200, 'VectorDB'], (map { ("POST /v1/workspace/{slug}/$_" => [422, $no_document]) } qw(chat stream-chat thread/{threadSlug}/stream-chat)),
+    );
+    my $n = 0;
+    for my $operation (sort keys %documented) {
+        my $example = $documented{$operation}{requestBody}{content}{'application/json'};
+        $example = $example->{example} // $example->{schema}{example} // next;
+        next if $operation =~ /upload-link/;            # it would leave this machine
+        my ($method, $path) = split / /, $operation;
+        $path =~ s/\{(\w+)\}/$id{$1}/g;
+        my @choices = map { [$_, split / \| /, $example->{$_}] } grep { ($example->{$_} // '') =~ / \| / } qw(mode role);
+        my ($field, @values) = @{ $choices[0] // [] };
+        my ($status, $words) = @{ $otherwise{$operation} // [200] };
+        for my $body (@values ? map({ { %$example, $field => $_ } } @values) : $example) {
+            my $got = ask($method, $path, json => $body);
+            is $got->{status}, $status, $operation . (@values ? ", $field $body->{$field}" : '') or diag $got->{body};
+            like $got->{body}, qr/\Q$words\E/i, '… says why' if $words;
+            unlike $got->{body}, qr/"success":false|"error":"/, '… is taken' if !$words;
+        }
+        $n++;
+    }
+    cmp_ok $n, '>=', 25, "$n of them";
+};
+
 done_testing;

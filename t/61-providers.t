@@ -256,8 +256,12 @@ subtest 'parameters' => sub {
     my $two = told($slug, way => 'completion', body => { max_tokens => 5, max_completion_tokens => 7 })->{asked}{json};
     # contract/openai.md, 11.14: treat as one; OpenAI's own service refuses both.
     is scalar(grep { exists $two->{$_} } qw(max_tokens max_completion_tokens)), 1, 'the two names of one limit go as one';
-    $got = told($slug, way => 'completion', body => { user => 'me', store => \1, metadata => {}, unheard_of => [1] });
+    my %unread = (user => 'me', metadata => { a => ['"', {}] }, top_k => 40, chat_template_kwargs => { enable_thinking => \0 });
+    my %never = (unheard_of => [1], api_base => 'http://127.0.0.1:1', base_url => 'x', api_key => 'x', extra_body => { model => 'x' }, fallbacks => ['x'], extra_headers => {});
+    $got = told($slug, way => 'completion', body => { %unread, %never });
     is $got->{status}, 200, 'what is unknown is ignored';
+    is_deeply [sort keys %{ $got->{asked}{json} }], [sort qw(messages model stream stream_options), keys %unread], 'what services and servers know besides is passed on, nothing else';
+    is_deeply $got->{asked}{json}{metadata}, $unread{metadata}, 'as it is';
 };
 
 subtest 'images' => sub {

@@ -4,8 +4,10 @@
 use lib 't/lib';
 use Exedra::Test;
 use Exedra::Answer;
+use Exedra::Contract qw(fingerprint stored shape_is %shape);
 use Exedra::Hostile qw(allow_for);
 use Exedra::Provider;
+use MIME::Base64 qw(encode_base64);
 
 my $provider = start_provider();
 my $db = database();
@@ -83,6 +85,79 @@ subtest 'passages' => sub {
     fits(\@sent, $WINDOW, 'with a long history too');
     cmp_ok scalar(@sent), '>', 6, 'which comes before passages';
     cmp_ok scalar(() = $sent[0]{content} =~ /\[CONTEXT \d+\]:/g), '<', scalar(@blocks), '… that have what is left';
+};
+
+# Contract of AnythingLLM, section 4.5: an attachment of this kind is read like an upload, shown whole behind what is pinned, told as a
+# source, and kept nowhere.
+subtest 'documents that come along' => sub {
+    my $slug = room('Letters', topN => 2);
+    my $attached = sub { my ($name, $content) = @_; return { name => $name, mime => 'application/anythingllm-document', contentString => $content } };
+    my $packed = sub { my ($text) = @_; utf8::encode($text); return encode_base64($text, $_[1] // '') };
+    my $asked = sub {
+        my ($way, $question, @attachments) = @_;
+        return ask($exedra, $way, key => $key, slug => $slug, message => $question, body => { attachments => \@attachments });
+    };
+    my $kept = sub { my $json = stored($db, $_[0]); utf8::encode($json); return json_value($json) };
+    my $image = { name => 'a.png', mime => 'image/png', contentString => 'data:image/png;base64,iVBORw0KGgo=' };
+    my $text = "The lamp in the attic is green: \x{4e16}\x{754c} > \x{ff} ?\n";
+    my %form = (plain => $packed->($text), uri => 'data:text/plain;base64,' . $packed->($text), lines => $packed->($text, "\r\n"), url => $packed->($text) =~ tr{+/=}{-_}dr);
+    isnt $form{url}, $form{plain} =~ tr/=//dr, 'both alphabets';
+    for my $way (qw(chat stream)) {
+        for my $form (sort keys %form) {
+            my $question = "which lamp, $way, $form?";
+            my $got = $asked->($way, $question, $image, $attached->('letter to a.txt', $form{$form}));
+            is $got->{status}, 200, $question or diag $got->{raw};
+            is sent($question)->[0]{content}, "Be brief.\nContext:\n[CONTEXT 0]:\n$text\n[END CONTEXT 0]\n\n", 'the model is shown it';
+            shape_is $got->{sources}, [{ text => 'string', %{ $shape{metadata} }, location => qr{^direct-uploads/letter-to-a\.txt-[0-9a-f-]{36}\.json$}, isDirectUpload => 'bool' }], 'a source';
+            is_deeply [@{ $got->{sources}[0] }{qw(text title docSource isDirectUpload)}],
+                ["${text}...continued on in source document...", 'letter to a.txt', 'a text file uploaded by the user.', JSON::PP::true()], '… as the contract has it';
+            like $got->{raw}, qr/"sources":\[\{"text":.*,"isDirectUpload":true\}\]/, '… text first';
+            is_deeply $kept->('attachments'), [$image], 'the image stays with the chat, and nothing else';
+            is_deeply $kept->('sources'), $got->{sources}, 'the source too';
+        }
+    }
+    my $thread = http($exedra, POST => "/v1/workspace/$slug/thread/new", key => $key)->{json}{thread}{slug};
+    my $got = http($exedra, POST => "/v1/workspace/$slug/thread/$thread/chat", key => $key, json => { message => 'in a thread?', attachments => [$attached->('t.txt', $form{plain})] });
+    is $got->{json}{sources}[0]{title}, 't.txt', 'in a thread';
+    $asked->('chat', 'and then?');
+    unlike json_text(sent('and then?')), qr/attic/, 'the next question goes without it';
+
+    my $long = "\x{6f22}" x 20_000;
+    $got = $asked->('chat', 'long?', $attached->('long.txt', $packed->($long)), $attached->('b.txt', $packed->("Another.\n")));
+    my @sent = @{ sent('long?') };
+    fits(\@sent, $WINDOW, 'one that is too long fits');
+    like $sent[0]{content}, qr/\[CONTEXT 0\]:\n\x{6f22}{500,}\n\[END CONTEXT 0\]\n\n$/, '… its beginning';
+    is_deeply [map { [$_->{title}, length $_->{text}] } @{ $got->{sources} }], [['long.txt', 1000 + length '...continued on in source document...'], ['b.txt', length("Another.\n...continued on in source document...")]],
+        '… a thousand characters in the source; the others are told too';
+
+    document($exedra, $key, $_->[0], $_->[1], $slug) for ['pinned', 'A zebra has stripes.'], ['found', 'An okapi has stripes too.'];
+    my $pinned = http($exedra, GET => "/v1/workspace/$slug", key => $key)->{json}{workspace}[0]{documents}[0]{docpath};
+    http($exedra, POST => "/v1/workspace/$slug/update-pin", key => $key, json => { docPath => $pinned, pinStatus => JSON::PP::true() });
+    $got = $asked->('chat', 'Which okapi or zebra?', $attached->('along.txt', $packed->('A gnu has none.')));
+    is_deeply [map { $_->{title} } @{ $got->{sources} }], [qw(pinned.txt along.txt found.txt)], 'pinned, along, found: in this order';
+    like sent('Which okapi or zebra?')->[0]{content}, qr/CONTEXT 0\]:\nA zebra.*CONTEXT 1\]:\nA gnu.*CONTEXT 2\]:\n.*An okapi/s, '… for the model too';
+    http($exedra, POST => "/v1/workspace/$slug/update-pin", key => $key, json => { docPath => $pinned, pinStatus => JSON::PP::false() });
+    my $query = sub { return ask($exedra, 'chat', key => $key, slug => $_[0], message => 'quantum?', body => { mode => 'query', attachments => [$attached->('q.txt', $form{plain})] }) };
+    is $query->($slug)->{text}, $TEXT, 'query mode: an answer from it where nothing else is found';
+    like $query->(room('Bare'))->{text}, qr/^There is no relevant information/, '… but not in a workspace that holds nothing';
+
+    my $before = fingerprint($db);
+    my $requests = scalar(() = $provider->requests);
+    my $png = 'data:application/pdf;base64,iVBORw0KGgoAAAANSUhEUgAA...';
+    for (['no base64', '%%%'], ['the example of the published document', $png], ['a URI without base64', 'data:text/plain,hello'], ['a piece too short', 'A'], ['nothing', '===='],
+        ['of no kind', encode_base64(pack('C*', 0 .. 31, 128 .. 255), '')]) {
+        my ($what, $content) = @$_;
+        for my $way (qw(chat stream)) {
+            $got = $asked->($way, 'unread?', $attached->('my bad.zzz', $content));
+            is $got->{status}, 422, "$way, $what: refused" or diag $got->{raw};
+            like $got->{error}{message}, qr/^The attachment my bad\.zzz cannot be read: \w/, '… by its name';
+        }
+        is http($exedra, POST => '/v1/workspace/nowhere/chat', key => $key, json => { message => 'x', attachments => [$attached->('x', $content)] })->{status}, 400, '… the workspace comes first';
+    }
+    is $asked->('chat', 'mode?', $attached->('x', '%%%'), { name => 'y' })->{status}, 422, 'and what has no content';
+    is ask($exedra, 'chat', key => $key, slug => $slug, message => 'mode?', body => { mode => 'x', attachments => [$attached->('x', '%%%')] })->{status}, 400, 'a mode that is none comes first';
+    is fingerprint($db), $before, 'nothing is on record';
+    is scalar(() = $provider->requests), $requests, 'nobody was asked';
 };
 
 subtest 'what a caller brings along' => sub {

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "core/attach.h"
+#include "core/carry.h"
+#include "core/limit.h"
 #include "core/outcome.h"
 #include "core/prompt.h"
 #include "core/retrieve.h"
@@ -128,55 +130,88 @@ static void take_ticket(struct chat *chat, PGresult *rows, const char *ticket)
 	who->chat_id = db_int_arg(chat->task->arena, chat->id);
 }
 
+/* What opening found, or did not. */
+enum opening { OPENED = 0, UNOPENED = -1, MUST_HOLD = 1 };
+
 /* A question that goes straight to the server's model. */
-static int open_free(struct chat *chat, const char *ticket)
+static enum opening open_free(struct chat *chat, const char *ticket)
 {
 	PGresult *rows = db_rows(chat->task, &sql_chat_open_free,
 		ARGS(chat->message, chat->attachments, chat->origin, ticket, worker_id()));
 
 	if (rows == NULL)
-		return -1;
+		return UNOPENED;
+	if (db_true(rows, 0, "must_hold"))
+		return MUST_HOLD;
 	chat->mode = "chat";
 	chat->prompt = "";
 	chat->history = "[]";
 	chat->setup = provider_of_server(chat->config);
 	take_ticket(chat, rows, ticket);
-	return 0;
+	return OPENED;
 }
 
 /* A visitor's question: which workspace is asked and how, the embed says. */
-static int open_visit(struct chat *chat, const char *ticket)
+static enum opening open_visit(struct chat *chat, const char *ticket)
 {
 	struct task *task = chat->task;
 	PGresult *rows = db_rows_in(chat->scratch, task, &sql_embed_open,
 		ARGS(task->identity.embed, chat->message, chat->session, chat->visitor, ticket, worker_id()));
 
 	if (rows == NULL)
-		return -1;
+		return UNOPENED;
 	if (PQntuples(rows) == 0)
 		return fail(task, 404, "embed_unknown", "There is no such chat.");
+	if (db_true(rows, 0, "must_hold"))
+		return MUST_HOLD;
 	read_opened(chat, rows);
 	take_ticket(chat, rows, ticket);
 	chat->opened = rows;
-	return 0;
+	return OPENED;
 }
 
-static int open_in_workspace(struct chat *chat, const char *ticket)
+static enum opening open_in_workspace(struct chat *chat, const char *ticket)
 {
 	struct task *task = chat->task;
 	PGresult *rows = db_rows_in(chat->scratch, task, &sql_chat_open,
 		ARGS(chat->slug, chat->message, chat->mode, chat->session, chat->attachments, chat->origin, ticket,
 			worker_id(), chat->thread, chat->act_as, db_bool_arg(chat->given == NULL)));
 	if (rows == NULL)
-		return -1;
+		return UNOPENED;
 	if (PQntuples(rows) == 0)
 		return workspace_unknown(task, chat->slug);
+	if (db_true(rows, 0, "must_hold"))
+		return MUST_HOLD;
 	if (!db_true(rows, 0, "thread_found"))
 		return thread_unknown(task, chat->thread);
 	read_opened(chat, rows);
 	take_ticket(chat, rows, ticket);
 	chat->opened = rows;
-	return 0;
+	return OPENED;
+}
+
+static enum opening open_once(struct chat *chat, const char *ticket)
+{
+	return chat->visitor != NULL ? open_visit(chat, ticket)
+	       : chat->slug == NULL  ? open_free(chat, ticket)
+				     : open_in_workspace(chat, ticket);
+}
+
+/* Who has limits takes a place under them first; whether that is so, the first call of the database tells. */
+static int open_held(struct chat *chat, const char *ticket)
+{
+	enum opening opening = chat->task->identity.limited ? MUST_HOLD : open_once(chat, ticket);
+
+	if (opening != MUST_HOLD)
+		return opening;
+	if (limit_hold(chat->task, ticket, strlen(chat->message)) < 0)
+		return -1;
+	chat->held = ticket;
+	opening = open_once(chat, ticket);
+	/* Limits that were set between the two: without a place nobody asks a model. */
+	return opening == MUST_HOLD
+		       ? fail(chat->task, 503, "database_conflict", "Too many changed this at once; try again.")
+		       : (int)opening;
 }
 
 /* Step 1.  Should the database's word be lost, or memory run out, the chat may be on record or not. */
@@ -186,9 +221,7 @@ static int open_chat(struct chat *chat)
 	int result;
 
 	chat->doubt = settle_unless_known(chat->task->arena, ticket);
-	result = chat->visitor != NULL ? open_visit(chat, ticket)
-		 : chat->slug == NULL  ? open_free(chat, ticket)
-				       : open_in_workspace(chat, ticket);
+	result = open_held(chat, ticket);
 	if (result < 0 && chat->task->failure.status != 503)
 		settle_known(chat->doubt);
 	return result;
@@ -233,6 +266,18 @@ static int add_pinned(struct chat *chat)
 	return 0;
 }
 
+static void add_carried(struct chat *chat)
+{
+	if (is_quoting(chat))
+		chat->n_carried = 0;
+	add_passages(chat,
+		carry_passages(
+			chat->task->arena, chat->carried, chat->n_carried, 4 * (size_t)chat->setup.context_tokens),
+		chat->n_carried);
+	chat->n_pinned += chat->n_carried;
+	chat->n_cited = chat->n_passages;
+}
+
 static int add_found(struct chat *chat)
 {
 	const struct retrieve_scope scope = retrieve_workspace(chat->task->arena, chat->workspace_id);
@@ -240,7 +285,8 @@ static int add_found(struct chat *chat)
 							: chat->top_n > RETRIEVE_MOST ? RETRIEVE_MOST
 										      : chat->top_n,
 		.threshold = chat->threshold,
-		.without_pinned = chat->n_pinned > 0};
+		.without_pinned = chat->n_pinned > chat->n_carried,
+		.asked = &chat->asked};
 	const struct passage *found;
 	int n = retrieve(chat->task, chat->config, &scope, chat->message, &wishes, &found);
 
@@ -265,16 +311,24 @@ static int fill_up(struct chat *chat)
 	return n < 0 ? -1 : 0;
 }
 
-/* Step 2.  Query mode refuses where there is nothing to answer from. */
+/* Query mode refuses where there is nothing to answer from; as AnythingLLM's clients know it, what came along does not
+ * stand in for a workspace that holds nothing. */
+static bool has_nothing(const struct chat *chat)
+{
+	return chat->n_passages == 0 || (!chat->has_passages && chat->n_items == 0);
+}
+
+/* Step 2. */
 static int find_passages(struct chat *chat)
 {
-	if (chat->has_passages && (add_pinned(chat) < 0 || add_found(chat) < 0 || fill_up(chat) < 0))
+	if (chat->has_passages && add_pinned(chat) < 0)
 		return -1;
-	if (attach_find(chat) < 0)
+	add_carried(chat);
+	if ((chat->has_passages && (add_found(chat) < 0 || fill_up(chat) < 0)) || attach_find(chat) < 0)
 		return -1;
 	if (chat->numbered && attach_describe(chat->task, &chat->passages, chat->n_passages) < 0)
 		return -1;
-	if (is_query(chat) && chat->n_passages == 0) {
+	if (is_query(chat) && has_nothing(chat)) {
 		chat->end = CHAT_REFUSED;
 		chat->refused_early = !chat->has_passages;
 		str_puts(chat->answer, chat->refusal != NULL ? chat->refusal : default_refusal);
@@ -428,6 +482,10 @@ int chat_run(struct chat *chat)
 
 	if (result < 0 && chat->id != 0 && !chat->closing)
 		outcome_store_failure(chat);
+	if (chat->held != NULL)
+		limit_settle(chat->task, chat->held,
+			chat->charged ? chat->call.usage.prompt_tokens + chat->call.usage.completion_tokens : 0,
+			chat->charged);
 	if (result < 0)
 		chat->end = CHAT_FAILED;
 	return result;

@@ -7,9 +7,11 @@
 #include "base/config.h"
 #include "base/str.h"
 #include "base/task.h"
+#include "core/embed.h"
 #include "llm/provider.h"
 
 struct chat;
+struct document;
 
 /* How a dialect tells its client what happens.  Each returns 0, or -1 when the client has gone. */
 struct chat_sink {
@@ -60,6 +62,8 @@ struct chat {
 	int n_given;
 	const struct chat_item *items; /* what it brings along to be answered from */
 	int n_items;
+	const struct document *carried; /* documents that it brings along, read for this answer; core/carry.h */
+	int n_carried;
 	bool numbered;             /* the model is shown passages by number, before the question, not in its prompt */
 	const char *system;        /* replaces the workspace's prompt; NULL: does not */
 	const double *temperature; /* replaces the workspace's; NULL: does not */
@@ -80,11 +84,14 @@ struct chat {
 	struct arena *scratch; /* memory until the model has been asked: history, messages */
 	size_t prompt_bytes;   /* of all that the model is shown */
 	void *opened;          /* the row all this stands in; for chat.c only */
+	const char *held;      /* the ticket under which it has a place under limits (core/limit.h); NULL: none */
 
 	/* What was found, and what came of it. */
-	/* The cited ones: pinned documents, then what was found; then those that only the model is shown. */
+	/* The cited ones: documents that are pinned or came along, whole (n_pinned), then what was found; then those
+	 * that only the model is shown. */
 	const struct passage *passages;
 	int n_passages, n_cited, n_pinned;
+	struct embed_asked asked; /* vectors of the question */
 	const char *model;
 	struct llm_call call;
 	struct str *answer;     /* as it is stored */
@@ -93,6 +100,7 @@ struct chat {
 	enum chat_end end;
 	const char *reason;  /* of a failure: its code */
 	struct doubt *doubt; /* until it is known how it ended; for outcome.c and chat.c only */
+	bool charged;        /* it stands in the ledger, or will */
 	bool closing;        /* the database has been told how it ended, whether it has heard or not */
 	bool stored;         /* the outcome stands in the database */
 	bool refused_early;  /* the workspace has no passage at all */

@@ -2,6 +2,7 @@
 #include "core/context.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include <json-c/json.h>
 
@@ -37,6 +38,33 @@ static void put_name(struct str *out, const char *name)
 			str_putc(out, *name == '\n' ? ' ' : *name);
 }
 
+/* The marks around a passage are ours: what stands in it and looks like one of them is none. */
+static bool is_mark(const char *text)
+{
+	static const char *const names[] = {"source", "context"};
+	size_t i;
+
+	text += *text == '/';
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncasecmp(text, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+static void put_text(struct str *out, const char *text)
+{
+	for (;;) {
+		size_t len = strcspn(text, "<");
+
+		str_add(out, text, len);
+		text += len;
+		if (*text == '\0')
+			return;
+		text++;
+		str_puts(out, is_mark(text) ? "&#60;" : "<");
+	}
+}
+
 static void put_source(const struct chat *chat, int at, struct str *out)
 {
 	const struct passage *passage = &chat->passages[at];
@@ -44,7 +72,9 @@ static void put_source(const struct chat *chat, int at, struct str *out)
 
 	str_printf(out, "<source id=\"%d\" name=\"", number_of(chat, at));
 	put_name(out, name != NULL ? name : passage->origin);
-	str_printf(out, "\">%s</source>\n", passage->text);
+	str_puts(out, "\">");
+	put_text(out, passage->text);
+	str_puts(out, "</source>\n");
 }
 
 /* The filled template; NULL when no passage fits. */

@@ -77,6 +77,18 @@ static struct str *expand(const struct chat *chat, const char *text)
 	return out;
 }
 
+/* What stands first.  Who brings a conversation along wrote its system text too: that is nobody's to change. */
+static struct str *system_text(const struct chat *chat)
+{
+	struct str *verbatim;
+
+	if (chat->system == NULL || chat->given == NULL)
+		return expand(chat, chat->system != NULL ? chat->system : chat->prompt == NULL ? "" : chat->prompt);
+	verbatim = str_new(chat->task->arena);
+	str_puts(verbatim, chat->system);
+	return verbatim;
+}
+
 /* The images of a stored question; NULL when it had none.  Text stays in the JSON, which lives as long as the task. */
 static const char *const *stored_images(struct arena *arena, struct json_object *attachments)
 {
@@ -178,11 +190,35 @@ static int add_given(const struct chat *chat, int last, struct llm_message *mess
 
 enum { AROUND_PASSAGE = 40 /* bytes of marks */ };
 
+/* "[CONTEXT 0]" and "[END CONTEXT 0]" are our marks: what stands in a text and looks like one of them is none. */
+static bool is_mark(const char *text, size_t len)
+{
+	static const char *const marks[] = {"CONTEXT ", "END CONTEXT "};
+	size_t i;
+
+	for (i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (len >= strlen(marks[i]) && strncasecmp(text, marks[i], strlen(marks[i])) == 0)
+			return true;
+	return false;
+}
+
+static void add_text(struct str *system, const char *text, size_t len)
+{
+	const char *end = text + len, *mark;
+
+	while ((mark = memchr(text, '[', (size_t)(end - text))) != NULL) {
+		str_add(system, text, (size_t)(mark + 1 - text));
+		text = mark + 1;
+		str_puts(system, is_mark(text, (size_t)(end - text)) ? " " : "");
+	}
+	str_add(system, text, (size_t)(end - text));
+}
+
 static void add_context(struct str *system, int no, const char *text, size_t len)
 {
 	str_puts(system, no == 0 ? "\nContext:\n" : "");
 	str_printf(system, "[CONTEXT %d]:\n", no);
-	str_add(system, text, len);
+	add_text(system, text, len);
 	str_printf(system, "\n[END CONTEXT %d]\n\n", no);
 }
 
@@ -246,9 +282,7 @@ int prompt_assemble(struct chat *chat)
 	struct arena *arena = chat->scratch;
 	int window = chat->setup.context_tokens, n_question, n_contexts, n, i;
 	int64_t room = window - (window / ANSWER_SHARE < ANSWER_TOKENS ? window / ANSWER_SHARE : ANSWER_TOKENS);
-	struct str *system = expand(chat, chat->system != NULL   ? chat->system
-					  : chat->prompt == NULL ? ""
-								 : chat->prompt);
+	struct str *system = system_text(chat);
 	struct json_object *history = chat->given != NULL ? NULL : read_history(chat);
 	size_t most = 3 + (chat->given != NULL ? (size_t)chat->n_given : 2 * json_object_array_length(history));
 	struct llm_message *messages = arena_get(arena, most * sizeof(*messages)),

@@ -45,6 +45,7 @@ static void begin(struct request *req, struct wire *wire, const struct config *c
 	req->task.arena = arena;
 	req->task.id = "-";
 	req->task.gone_fd = -1;
+	req->task.identity.address = wire_param(wire, "REMOTE_ADDR");
 }
 
 static void take_id(struct request *req)
@@ -73,6 +74,7 @@ static int find_route(struct request *req)
 	if (allowed == 0)
 		return fail(&req->task, 404, "path_unknown", "There is nothing at this path.");
 	req->more_headers = arena_printf(req->task.arena, "Allow: %s\r\n", reply_method_list(req->task.arena, allowed));
+	req->form = route_find(routes, (enum method)(allowed & -allowed), &req->path, req->params, &allowed)->form;
 	return fail(&req->task, 405, "method_refused", "This path does not take %s.", route_method_name(req->method));
 }
 
@@ -110,7 +112,8 @@ static int identify(struct request *req)
 	who->entry = ENTER_BY_KEY;
 	secret_sha256(key, strlen(key), who->key_hash);
 	who->least = req->route->least;
-	who->read_only = req->method == GET && (req->route->needs & (WRITES | STREAM)) == 0;
+	who->read_only = req->method == GET ? (req->route->needs & WRITES) == 0 : (req->route->needs & READS) != 0;
+	who->group = route_group_name(req->route->group);
 	who->tenant_name = tenant == NULL || *tenant == '\0' ? NULL : tenant;
 	return 0;
 }

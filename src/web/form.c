@@ -21,10 +21,17 @@ static bool from_upstream(const struct failure *failure)
 	return strncmp(failure->code, "upstream_", 9) == 0;
 }
 
+/* A good key, but not for this: dressed as a role that is too low. */
+static bool about_the_key(const struct failure *failure)
+{
+	return failure->status == 403 && strncmp(failure->code, "key_", 4) == 0 &&
+	       strcmp(failure->code, "key_unknown") != 0;
+}
+
 /* What concerns who calls, or the server's state, looks alike on all of AnythingLLM's routes. */
 static bool about_the_caller(const struct failure *failure)
 {
-	if (from_upstream(failure) || strcmp(failure->code, "role_too_low") == 0)
+	if (from_upstream(failure) || strcmp(failure->code, "role_too_low") == 0 || about_the_key(failure))
 		return false;
 	return failure->status == 401 || failure->status == 403 || failure->status == 429 || failure->status == 503;
 }
@@ -198,7 +205,7 @@ static bool plain_text(const struct failure *failure)
 void form_reply(struct request *req)
 {
 	struct failure *failure = &req->task.failure;
-	enum form form = req->route == NULL ? FORM_ERROR : req->route->form;
+	enum form form = req->route == NULL ? req->form : req->route->form;
 	struct str *body = str_new(req->task.arena);
 
 	if (failure->status == 0)
@@ -228,8 +235,11 @@ void form_reply_bare(struct request *req)
 	static const char native[] = "{\"error\":\"There is not enough memory for this at the moment.\"}";
 	static const char openai[] = "{\"error\":{\"message\":\"There is not enough memory for this at the moment.\","
 				     "\"type\":\"server_error\",\"param\":null,\"code\":\"memory\"}}";
-	enum form form = req->route == NULL ? FORM_ERROR : req->route->form;
-	const char *body = form == FORM_OPENAI || form == FORM_NATIVE_OPENAI ? openai : native;
+	static const char detail[] = "{\"detail\":\"There is not enough memory for this at the moment.\"}";
+	enum form form = req->route == NULL ? req->form : req->route->form;
+	const char *body = form == FORM_OPENAI || form == FORM_NATIVE_OPENAI ? openai
+			   : form == FORM_DETAIL                             ? detail
+									     : native;
 	char head[200];
 	int len = snprintf(head, sizeof(head),
 		"Status: 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"

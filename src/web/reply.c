@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
+
 const char *reply_reason_phrase(int status)
 {
 	static const struct {
@@ -60,16 +62,37 @@ static void put_cors(const struct request *req, struct str *head)
 	if (origin != NULL)
 		str_printf(head,
 			"Access-Control-Allow-Origin: %s\r\nAccess-Control-Expose-Headers: X-Request-Id, "
-			"Retry-After\r\n",
+			"Retry-After, X-Should-Retry\r\n",
 			origin);
 	if (origin == NULL || *origin != '*')
 		str_puts(head, "Vary: Origin\r\n");
+}
+
+/* The row wants a role, and the handler has asked nobody whether the key is good: nobody may read the answer. */
+static bool is_unentered(const struct request *req, int status)
+{
+	return status < 400 && req->task.identity.entry == ENTER_BY_KEY && req->task.identity.tenant_id == 0;
+}
+
+static void refuse_unentered(struct request *req)
+{
+	static const char head[] = "Status: 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+
+	log_event(LOG_ERROR, &req->task, "unentered", "route=\"%s\" problem=\"the key was never looked up\"",
+		req->route->pattern);
+	req->status = 500;
+	wire_write(req->wire, head, sizeof(head) - 1);
+	wire_cut(req->wire);
 }
 
 void reply_head(struct request *req, int status, const char *type, int64_t length, const char *more_headers)
 {
 	struct str *head = str_new(req->task.arena);
 
+	if (is_unentered(req, status)) {
+		refuse_unentered(req);
+		return;
+	}
 	str_printf(head, "Status: %d %s\r\n", status, reply_reason_phrase(status));
 	if (type != NULL)
 		str_printf(head, "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n", type);

@@ -274,9 +274,13 @@ static bool other_charset(const char *type)
 
 int request_parse_json(struct request *req)
 {
+	static const char mark[] = "\xEF\xBB\xBF";
 	const char *type = wire_param(req->wire, "CONTENT_TYPE");
-	size_t at = 0;
+	size_t at = 0, begin = 0;
 
+	/* RFC 8259 section 8.1 allows it, and readers in JavaScript and Python pass over it. */
+	if (req->body_len >= 3 && memcmp(req->body, mark, 3) == 0)
+		at = begin = 3;
 	while (at < req->body_len && strchr(" \t\r\n", req->body[at]) != NULL && req->body[at] != '\0')
 		at++;
 	if (at == req->body_len && (req->route->needs & LIST) == 0) {
@@ -289,7 +293,7 @@ int request_parse_json(struct request *req)
 		return fail(&req->task, 415, "type_unsupported", "This route takes a JSON object.");
 	if (other_charset(type))
 		return fail(&req->task, 415, "charset_unsupported", "JSON is taken in UTF-8 only.");
-	req->json = json_read(&req->task, req->body, req->body_len);
+	req->json = json_read(&req->task, req->body + begin, req->body_len - begin);
 	if (req->json == NULL)
 		return req->task.failure.status == 0
 			       ? fail(&req->task, 400, "json_object", "The body must be a JSON object.")
@@ -326,6 +330,13 @@ const char *request_param(const struct request *req, const char *name)
 			return req->params[i].n_rest > 1 ? join(req->task.arena, &req->params[i])
 							 : req->params[i].value;
 	return NULL;
+}
+
+const char *request_id(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && len < 19 && *text != '0' && text[strspn(text, "0123456789")] == '\0' ? text : "0";
 }
 
 const char *request_query(struct request *req, const char *name)

@@ -21,6 +21,7 @@ struct request {
 	struct path path;
 	const char *query;         /* raw, behind the question mark; "" = none */
 	const struct route *route; /* NULL until one has been found */
+	enum form form;            /* of a failure before that: the path's, by its other methods */
 	struct path_param params[ROUTE_MAX_PARAMS];
 	int64_t body_announced; /* CONTENT_LENGTH, or -1 when it is not said */
 	const char *body;
@@ -49,6 +50,9 @@ int request_parse_json(struct request *);
 
 /* What {name} bound in the path; NULL when the row has none such. */
 const char *request_param(const struct request *, const char *name);
+/* An id as we write them: the text itself, or "0", which is nobody's, where it is no number, signed, too long, or has
+ * zeros before it. */
+const char *request_id(const char *text);
 /* The first value of a query parameter, percent-decoded, valid UTF-8 without NUL; NULL when it is not there. */
 const char *request_query(struct request *, const char *name);
 /* The API key: Authorization: SCHEME KEY (the scheme is not looked at, as clients rely on), else x-api-key or api-key,

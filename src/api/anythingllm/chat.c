@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "base/field.h"
+#include "core/carry.h"
 #include "core/chat.h"
 #include "store/secret.h"
 #include "web/reply.h"
@@ -15,6 +16,8 @@ enum { MAX_ATTACHMENTS = 32 };
 struct talk {
 	struct request *req;
 	struct chat chat;
+	struct json_object **documents; /* attachments that are to be read */
+	int n_documents;
 	struct stream stream;
 	struct str *event;
 	const char *uuid; /* one for the whole reply */
@@ -41,9 +44,13 @@ static int read_session(struct talk *talk)
 	return 0;
 }
 
-static int read_attachment(struct talk *talk, struct json_object *item, const char **image)
+static const char *member(struct json_object *item, const char *name)
 {
-	struct task *task = &talk->req->task;
+	return json_object_get_string(field_get(item, name));
+}
+
+static int check_attachment(struct task *task, struct json_object *item)
+{
 	const char *mime = NULL, *content = NULL, *name = NULL;
 
 	if (!json_object_is_type(item, json_type_object))
@@ -51,21 +58,26 @@ static int read_attachment(struct talk *talk, struct json_object *item, const ch
 	if (field_text(task, item, "mime", &mime) < 0 || field_text(task, item, "contentString", &content) < 0 ||
 		field_text(task, item, "name", &name) < 0)
 		return -1;
-	if (mime != NULL && strcasecmp(mime, "application/anythingllm-document") == 0)
-		return fail_field(task, 501, "attachment_unsupported", "attachments",
-			"The attachment %s cannot be read: documents in chats are not supported yet.",
-			name == NULL ? "without a name" : name);
 	if (content == NULL || *content == '\0')
 		return fail_field(task, 422, "field_type", "attachments", "An attachment has no contentString.");
-	*image = content;
 	return 0;
 }
 
+static bool is_document(struct json_object *item)
+{
+	const char *mime = member(item, "mime");
+
+	return mime != NULL && strcasecmp(mime, "application/anythingllm-document") == 0;
+}
+
+/* Images stay with the chat; documents are for its answer only. */
 static int read_attachments(struct talk *talk)
 {
+	struct arena *arena = talk->req->task.arena;
 	struct json_object *list = NULL;
+	struct str *kept = str_new(arena);
 	const char **images;
-	size_t n, i;
+	size_t n, n_images = 0, i;
 
 	talk->chat.attachments = "[]";
 	if (field_array(&talk->req->task, talk->req->json, "attachments", &list) < 0)
@@ -75,13 +87,26 @@ static int read_attachments(struct talk *talk)
 	if (n > MAX_ATTACHMENTS)
 		return fail_field(&talk->req->task, 400, "field_range", "attachments",
 			"A chat takes %d attachments at most.", MAX_ATTACHMENTS);
-	images = arena_get(talk->req->task.arena, (n + 1) * sizeof(*images));
-	for (i = 0; i < n; i++)
-		if (read_attachment(talk, json_object_array_get_idx(list, i), &images[i]) < 0)
+	images = arena_get(arena, (n + 1) * sizeof(*images));
+	talk->documents = arena_get(arena, n * sizeof(*talk->documents));
+	for (i = 0; i < n; i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+
+		if (check_attachment(&talk->req->task, item) < 0)
 			return -1;
+		if (is_document(item)) {
+			talk->documents[talk->n_documents++] = item;
+			continue;
+		}
+		images[n_images++] = member(item, "contentString");
+		str_printf(kept, "%s%s", kept->len == 0 ? "[" : ",",
+			json_object_to_json_string_ext(item, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	}
+	if (n_images == 0)
+		return 0;
+	str_putc(kept, ']');
 	talk->chat.images = images;
-	talk->chat.attachments =
-		json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	talk->chat.attachments = kept->at;
 	return 0;
 }
 
@@ -155,6 +180,44 @@ static int read_question(struct talk *talk)
 	else
 		return 0;
 	return refuse(talk);
+}
+
+/* ---- documents that it brings along ---- */
+
+static void carry(struct talk *talk, const struct reading *reading)
+{
+	struct chat *chat = &talk->chat;
+	size_t n = (size_t)(chat->n_carried + reading->n_documents);
+	struct document *all = arena_get(talk->req->task.arena, (n + 1) * sizeof(*all));
+
+	if (chat->n_carried > 0)
+		memcpy(all, chat->carried, (size_t)chat->n_carried * sizeof(*all));
+	memcpy(all + chat->n_carried, reading->documents, (size_t)reading->n_documents * sizeof(*all));
+	chat->carried = all;
+	chat->n_carried = (int)n;
+}
+
+/* Before the question is on record: one that cannot be read is told by its name.  The caller must have somebody to ask
+ * first. */
+static int read_documents(struct talk *talk)
+{
+	struct task *task = &talk->req->task;
+	int i;
+
+	if (talk->n_documents == 0 || talk->chat.message == NULL)
+		return 0;
+	if (chat_find(task, talk->chat.slug, talk->chat.thread) < 0)
+		return tell_unknown(talk);
+	for (i = 0; i < talk->n_documents; i++) {
+		struct json_object *item = talk->documents[i];
+		struct reading reading = {0};
+
+		if (carry_read(task, talk->req->config, member(item, "name"), member(item, "contentString"), &reading) <
+			0)
+			return -1;
+		carry(talk, &reading);
+	}
+	return 0;
 }
 
 /* ---- the events ---- */
@@ -294,7 +357,7 @@ static int ask(struct request *req, bool streamed)
 		.dialect = talk};
 	talk->in_thread = talk->chat.thread != NULL;
 	stream_open(&talk->stream, req, "text/event-stream");
-	if (read_question(talk) < 0)
+	if (read_question(talk) < 0 || read_documents(talk) < 0)
 		return -1;
 	if (talk->reset && chat_reset(&talk->chat) < 0)
 		return tell_unknown(talk);

@@ -6,6 +6,7 @@
 
 #include "api/api.h"
 #include "core/extract.h"
+#include "core/transcribe.h"
 #include "store/db.h"
 #include "web/reply.h"
 
@@ -116,20 +117,33 @@ static void put_kind(struct str *out, const char *line, size_t len)
 	str_puts(out, "]");
 }
 
-int anythingllm_document_types(struct request *req)
+static void put_kinds(struct str *out, const char *line)
 {
-	struct str *out = str_new(req->task.arena);
-	const char *line;
-
-	if (db_enter(&req->task) < 0 || (line = extract_kinds(&req->task, req->config)) == NULL)
-		return -1;
-	str_puts(out, "{\"types\":{");
 	while (*line != '\0') {
 		size_t len = strcspn(line, "\n");
 
 		put_kind(out, line, len);
 		line += len + (line[len] == '\n');
 	}
+}
+
+int anythingllm_document_types(struct request *req)
+{
+	struct str *out = str_new(req->task.arena);
+	struct service_setup transcriber;
+	int transcribed = transcribe_choose(&req->task, req->config, &transcriber);
+	const char *kinds;
+
+	if (transcribed < 0 && req->task.failure.status == 502) { /* somebody is to, and cannot be called */
+		fail_clear(&req->task);
+		transcribed = 0;
+	}
+	if (transcribed < 0 || (kinds = extract_kinds(&req->task, req->config)) == NULL)
+		return -1;
+	str_puts(out, "{\"types\":{");
+	put_kinds(out, kinds);
+	if (transcribed > 0)
+		put_kinds(out, transcribe_kinds);
 	str_puts(out, "}}");
 	return reply_json(req, 200, out->at, out->len);
 }

@@ -76,6 +76,9 @@ static void put_csv(struct dump *e, PGresult *rows, int row)
 		const char *text = db_text(rows, row, columns[i]);
 
 		str_puts(e->out, i == 0 ? "" : ",");
+		/* Sheets would compute what begins so; the rating, "--" for none, is ours. */
+		if (i < 6 && *text != '\0' && strchr("=+-@\t\r", *text) != NULL)
+			text = arena_printf(e->small, "'%s", text);
 		put_cell(e, i == 4 ? arena_printf(e->small, "%s GMT+0000 (Coordinated Universal Time)", text) : text);
 	}
 }
@@ -213,6 +216,8 @@ int anythingllm_export_chats(struct request *req)
 {
 	const char *type = request_query(req, "type");
 	struct dump e = {.req = req, .small = arena_within(req->task.arena), .out = str_new(req->task.arena)};
+	struct db_call calls[] = {{.stmt = &sql_event_note}, {.stmt = &sql_workspace_ids}};
+	const char *event[] = {"chat.export", NULL, NULL, NULL};
 	PGresult *workspaces;
 	size_t i;
 	int w;
@@ -223,9 +228,12 @@ int anythingllm_export_chats(struct request *req)
 	if (e.format == NULL)
 		return fail(&req->task, 400, "export_type",
 			"Invalid export type: %s. Must be one of json, csv, jsonl, jsonAlpaca", type);
-	workspaces = db_rows(&req->task, &sql_workspace_ids, NO_ARGS);
-	if (workspaces == NULL)
+	event[3] = arena_printf(req->task.arena, "{\"type\":\"%s\"}", e.format->name);
+	calls[0].args = event;
+	calls[0].n_args = 4;
+	if (db_run(&req->task, calls, 2) < 0)
 		return -1;
+	workspaces = calls[1].rows;
 	str_puts(e.out, e.format->begin);
 	reply_head(req, 200, e.format->type, -1, NULL);
 	if (!e.format->by_workspace)

@@ -75,10 +75,10 @@ int anythingllm_invite_list(struct request *req)
 
 int anythingllm_invite_delete(struct request *req)
 {
-	const char *id = request_param(req, "id");
+	const char *id = request_id(request_param(req, "id"));
 	PGresult *rows;
 
-	if (*id == '\0' || id[strspn(id, "0123456789")] != '\0' || strlen(id) > 18)
+	if (strcmp(id, "0") == 0)
 		return fail(&req->task, 400, "invite_id", "Invalid invite id");
 	rows = db_rows(&req->task, &sql_invite_disable, ARGS(id));
 	if (rows == NULL)

@@ -10,14 +10,6 @@
 
 enum { MOST_USERS = 10000 };
 
-/* A path's number; what is none is nobody's. */
-static const char *number_of(const char *text)
-{
-	size_t len = strlen(text);
-
-	return len > 0 && len < 19 && text[strspn(text, "0123456789")] == '\0' ? text : "0";
-}
-
 /* userIds: numbers, or texts that are; what is neither is nobody. */
 static int read_users(struct request *req, bool needed, const char **users)
 {
@@ -38,7 +30,7 @@ static int read_users(struct request *req, bool needed, const char **users)
 
 		if (json_object_is_type(id, json_type_int) || json_object_is_type(id, json_type_string))
 			str_printf(out, "%s%s", out->len > 1 ? "," : "",
-				json_object_get_int64(id) < 0 ? "0" : number_of(json_object_get_string(id)));
+				json_object_get_int64(id) < 0 ? "0" : request_id(json_object_get_string(id)));
 	}
 	str_putc(out, '}');
 	*users = out->at;
@@ -47,7 +39,7 @@ static int read_users(struct request *req, bool needed, const char **users)
 
 int anythingllm_member_list(struct request *req)
 {
-	PGresult *rows = db_rows(&req->task, &sql_member_list, ARGS(number_of(request_param(req, "id"))));
+	PGresult *rows = db_rows(&req->task, &sql_member_list, ARGS(request_id(request_param(req, "id"))));
 
 	return rows == NULL ? -1 : reply_json_printf(req, 200, "{\"users\":%s}", PQgetvalue(rows, 0, 0));
 }
@@ -57,7 +49,7 @@ int anythingllm_member_update(struct request *req)
 	const char *users;
 
 	if (read_users(req, false, &users) < 0 ||
-		db_rows(&req->task, &sql_member_set, ARGS(number_of(request_param(req, "id")), users)) == NULL)
+		db_rows(&req->task, &sql_member_set, ARGS(request_id(request_param(req, "id")), users)) == NULL)
 		return -1;
 	return reply_json_text(req, 200, "{\"success\":true,\"error\":null}");
 }

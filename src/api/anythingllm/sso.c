@@ -11,10 +11,8 @@ enum { SESSION_S = 28 * 86400 };
 
 static PGresult *issue(struct request *req, const char *token)
 {
-	const char *id = request_param(req, "id");
 	unsigned char hash[32];
-	bool number = *id != '\0' && strlen(id) < 19 && id[strspn(id, "0123456789")] == '\0';
-	const char *args[] = {number ? id : "0", (const char *)hash};
+	const char *args[] = {request_id(request_param(req, "id")), (const char *)hash};
 	const int lengths[] = {0, sizeof(hash)};
 	struct db_call call = {.stmt = &sql_account_issue_token, .args = args, .n_args = 2, .lengths = lengths};
 

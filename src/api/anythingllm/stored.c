@@ -15,6 +15,9 @@ enum { PIECE_BYTES = 32768 };
 
 int stored_metadata_text(struct request *req, const char *text, size_t len, struct json_object **metadata)
 {
+	*metadata = NULL;
+	if (len == 4 && memcmp(text, "null", 4) == 0)
+		return 0;
 	*metadata = json_read(&req->task, text, len);
 	if (json_object_is_type(*metadata, json_type_object))
 		return 0;

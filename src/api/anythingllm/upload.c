@@ -25,7 +25,8 @@ static int read_fields(struct request *req, const struct upload_field *fields, s
 		return 0;
 	if (stored_metadata_text(req, metadata->value, metadata->len, &object) < 0)
 		return -1;
-	file->meta = metadata->value;
+	if (object != NULL)
+		file->meta = metadata->value;
 	return stored_reading(req, object, reading);
 }
 

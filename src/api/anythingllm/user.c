@@ -40,15 +40,6 @@ static int reply_refusal(struct request *req)
 	return reply_json(req, 200, out->at, out->len);
 }
 
-/* An id out of the path; what is none is nobody's. */
-static const char *user_id(struct request *req)
-{
-	const char *text = request_param(req, "id");
-	size_t len = strlen(text);
-
-	return len > 0 && len < 19 && text[strspn(text, "0123456789")] == '\0' ? text : "0";
-}
-
 int anythingllm_user_list(struct request *req)
 {
 	PGresult *rows = db_rows(&req->task, &sql_user_list, NO_ARGS);
@@ -94,13 +85,14 @@ int anythingllm_user_update(struct request *req)
 			return -1;
 		return reply_refusal(req);
 	}
-	rows = db_rows(&req->task, &sql_user_update, ARGS(user_id(req), account_columns(req->task.arena, &wish)));
+	rows = db_rows(&req->task, &sql_user_update,
+		ARGS(request_id(request_param(req, "id")), account_columns(req->task.arena, &wish)));
 	return rows == NULL ? -1 : reply_outcome(req, PQgetvalue(rows, 0, 0), 200);
 }
 
 int anythingllm_user_delete(struct request *req)
 {
-	PGresult *rows = db_rows(&req->task, &sql_user_delete, ARGS(user_id(req)));
+	PGresult *rows = db_rows(&req->task, &sql_user_delete, ARGS(request_id(request_param(req, "id"))));
 
 	return rows == NULL ? -1 : reply_outcome(req, PQgetvalue(rows, 0, 0), 404);
 }

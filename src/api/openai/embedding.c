@@ -6,9 +6,12 @@
 
 #include "api/api.h"
 #include "base/field.h"
+#include "base/metrics.h"
 #include "core/embedder.h"
+#include "core/limit.h"
 #include "llm/provider.h"
 #include "store/db.h"
+#include "store/secret.h"
 #include "web/reply.h"
 
 enum {
@@ -175,6 +178,22 @@ static int reply_vectors(struct request *req, const struct wish *wish, const str
 	return reply_json(req, 200, out->at, out->len);
 }
 
+/* Under the caller's limits, if it has some. */
+static int make_vectors(struct embed_call *call, size_t bytes, int64_t *tokens)
+{
+	struct task *task = call->task;
+	const char *ticket = task->identity.limited ? secret_new_uuid(task->arena) : NULL;
+	int result;
+
+	if (ticket != NULL && limit_hold(task, ticket, bytes) < 0)
+		return -1;
+	result = embed_texts(call);
+	*tokens = result < 0 ? 0 : call->n_tokens < 0 ? llm_tokens(bytes) : call->n_tokens;
+	if (ticket != NULL)
+		limit_settle(task, ticket, *tokens, result == 0);
+	return result;
+}
+
 int openai_embedding_create(struct request *req)
 {
 	struct wish wish = {0};
@@ -191,13 +210,13 @@ int openai_embedding_create(struct request *req)
 	call.texts = wish.texts;
 	call.n_texts = wish.n;
 	call.tokens = wish.tokens;
-	if (embed_texts(&call) < 0)
+	if (make_vectors(&call, wish.bytes, &tokens) < 0)
 		return -1;
-	tokens = call.n_tokens < 0 ? llm_tokens(wish.bytes) : call.n_tokens;
 	if (db_rows(&req->task, &sql_usage_embedding,
 		    ARGS(setup.provider, setup.model, db_int_arg(req->task.arena, tokens),
 			    db_bool_arg(call.n_tokens < 0))) == NULL)
 		return -1;
+	metrics_add(METRIC_TOKENS, metrics_provider(setup.provider, METRICS_EMBEDDING), METRICS_IN, tokens);
 	return reply_vectors(req, &wish, &call, tokens);
 }
 

@@ -40,6 +40,15 @@ static const struct parameter {
 	{"parallel_tool_calls", json_type_boolean, NAN, NAN},
 };
 
+/* What other services and servers know, passed on unread.  A list of what may pass, not of what may not: nobody knows
+ * all the names by which some gateway behind us lets a body say where a call goes, or with which key. */
+static const char *const unread[] = {"chat_template_kwargs", "enable_thinking", "format", "grammar", "guided_choice",
+	"guided_grammar", "guided_json", "guided_regex", "include_reasoning", "keep_alive", "length_penalty",
+	"metadata", "min_p", "min_tokens", "mirostat", "mirostat_eta", "mirostat_tau", "num_ctx", "num_keep",
+	"num_predict", "prediction", "prompt_cache_key", "reasoning", "repeat_last_n", "repeat_penalty",
+	"repetition_penalty", "safety_identifier", "service_tier", "stop_token_ids", "store", "tfs_z", "think",
+	"thinking", "top_a", "top_k", "typical_p", "user", "verbosity", "web_search_options"};
+
 static const char *type_name(enum json_type type)
 {
 	switch (type) {
@@ -79,6 +88,18 @@ static int check_parameter(struct task *task, const struct parameter *p, struct 
 	return 0;
 }
 
+static void pass_unread(struct completion *c, struct str *out)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(unread) / sizeof(unread[0]); i++) {
+		struct json_object *value = field_get(c->req->json, unread[i]);
+
+		if (value != NULL)
+			str_printf(out, ",\"%s\":%s", unread[i], json_text(c->req->task.arena, value));
+	}
+}
+
 static int read_parameters(struct completion *c)
 {
 	struct task *task = &c->req->task;
@@ -101,6 +122,7 @@ static int read_parameters(struct completion *c)
 		str_printf(out, ",\"%s\":%s", passed_on[i].name, json_text(task->arena, value));
 		c->chat.has_tools = c->chat.has_tools || strcmp(passed_on[i].name, "tools") == 0;
 	}
+	pass_unread(c, out);
 	c->chat.parameters = out->at;
 	return 0;
 }
@@ -288,6 +310,15 @@ static int check_last(struct completion *c)
 		"No user prompt found. Must be last element in message array with 'user' role.");
 }
 
+static int no_model(struct completion *c)
+{
+	/* To Open WebUI's clients none is like one that there is not. */
+	if (c->req->route->form == FORM_DETAIL)
+		return fail_field(&c->req->task, 400, "model_unknown", "model", "Model not found");
+	return fail_field(&c->req->task, 400, "field_missing", "model",
+		"model is missing: it is a workspace's slug or a model's name.");
+}
+
 int question_read(struct completion *c, const char **model)
 {
 	struct task *task = &c->req->task;
@@ -301,8 +332,7 @@ int question_read(struct completion *c, const char **model)
 	if (field_text(task, c->req->json, "model", model) < 0)
 		return -1;
 	if (*model == NULL || **model == '\0')
-		return fail_field(task, 400, "field_missing", "model",
-			"model is missing: it is a workspace's slug or a model's name.");
+		return no_model(c);
 	if (read_messages(c) < 0 || check_last(c) < 0 || read_stream(c) < 0 || read_temperature(c) < 0 ||
 		read_limits(c) < 0 || read_parameters(c) < 0)
 		return -1;
