@@ -1,7 +1,8 @@
 # Builds SQL files into C: statements (sql/<noun>/<verb>.sql) as `const struct stmt sql_<noun>_<verb>`, schema and
 # function files as lists for exedractl.  Usage: awk -f embed.awk -v part=header|statements|scripts FILE...
 # A statement's comment stays in the file; what PostgreSQL gets begins at its first line of SQL.  "Shares its transaction" at
-# the beginning of a comment's line is for store/db.c: requests that wait for a connection may run it in one commit.
+# the beginning of a comment's line is for store/db.c: requests that wait for a connection may run it in one commit.  "Notes an
+# event" too: the database is told where the request comes from.
 
 function quote(line) {
 	gsub(/\\/, "\\\\&", line)
@@ -17,7 +18,7 @@ function finish() {
 		printf "extern const struct stmt sql_%s;\n", name
 	else if (part == "statements") {
 		sub(/;\\n"\n$/, "\"\n", text)
-		printf "const struct stmt sql_%s = {\"%s\", %d, %d, %s,\n%s};\n\n", name, name, number, n_params, shares, text
+		printf "const struct stmt sql_%s = {\"%s\", %d, %d, %s, %s,\n%s};\n\n", name, name, number, n_params, shares, notes, text
 	}
 	number++
 }
@@ -31,7 +32,7 @@ FNR == 1 {
 	name = piece[n - 1] "_" base
 	text = ""
 	n_params = 0
-	shares = "false"
+	shares = notes = "false"
 	if (part == "scripts") {
 		if (number++ > 0)
 			print "\t},"
@@ -42,6 +43,7 @@ FNR == 1 {
 part == "scripts" { printf "%s", quote($0); next }
 
 /^-- Shares its transaction/ { shares = "true" }
+/^-- Notes an event/ { notes = "true" }
 /^--/ && text == "" { next }
 
 {

@@ -4,26 +4,39 @@
 use lib 't/lib';
 use Exedra::Test;
 
-my @directory = qw(credential embed_address invite job schema_version server_embedder sign_in sign_in_token tenant);
+my @directory = qw(credential embed_address former_tenant invite job schema_version server_embedder sign_in
+    sign_in_token tenant);
 my @tenant_tables = qw(account chat chunk document document_text document_version embed embedded embedder
-    embedding embedding_code file file_part folder open_chat provider segment segment_part setting thread usage
-    word workspace workspace_account workspace_document workspace_file);
-my @may_call = qw(account_id acting_account apply_env asker begin_sign_in change_embed change_user chat_history
-    check_embed_limits check_embeddings check_setting check_version choose_embedder chunk_text claim_invite
-    claim_job close_chat close_session complete_embedding conversation count_jobs delete_user disable_invite
-    drop_embedding embed_conversation embed_keeps embed_lets end_job enqueue_job enqueue_later enter enter_embed
-    epoch fail_chats file_hash file_head file_status file_tail find_embedder iso issue_token json_array
-    json_chat_row json_document json_embed json_embed_chat json_embed_item json_extend json_file json_file_meta
-    json_history json_knowledge json_knowledge_file json_members json_metadata json_model json_origin json_owner
-    json_pinned json_source json_thread json_user json_visitor_history json_workspace json_workspace_document
-    known_settings list_invites new_embed new_invite note_embedder open_chat open_embed_chat open_session
-    other_admins own_key put_provider put_settings redeem_token replace_key replace_segments resume role_name
-    sees_all serving_embedder set_members setting_on stopped sweep_chats sweep_documents sweep_embeddings
-    tenant_id tend_segments unembedded wanted_embedder work_on workspace_files);
-my @definers = qw(begin_sign_in change_user check_version claim_invite claim_job close_session count_jobs
-    disable_invite embedder_changed end_job enqueue_job enqueue_later enter enter_embed fail_chats issue_token
-    list_invites new_embed new_invite note_embedder open_session own_key redeem_token replace_key stopped sweep_chats
-    sweep_documents tenant_of_request work_on);
+    embedding embedding_code event file file_part folder open_chat provider quota quota_hold quota_used segment
+    segment_part setting thread usage word workspace workspace_account workspace_document workspace_file);
+my @may_call = qw(account_id acting_account alter_account any_workspace apply_env asker begin_sign_in change_embed
+    change_user chat_history check_embed_limits check_embeddings check_setting check_version choose_embedder choose_service
+    chunk_text claim_invite claim_job close_chat close_session complete_embedding conversation count_jobs
+    delete_user disable_invite drop_account drop_embedding embed_conversation embed_keeps embed_lets end_job
+    enqueue_job enqueue_later enter enter_embed epoch expire expire_former fail_chats file_hash file_head
+    file_status file_tail find_embedder free_limits hold_limits in_rooms is_limited is_manager iso issue_token json_array
+    json_chat_row json_document json_embed json_embed_chat json_embed_item json_event json_extend json_file
+    json_file_meta json_history json_knowledge json_knowledge_file json_members json_metadata json_model
+    json_origin json_owner json_pinned json_source json_thread json_user json_visitor_history json_workspace
+    json_workspace_document key_ends key_id keys_of known_settings limits_of list_invites must_hold new_account
+    new_embed new_invite note_embedder note_event note_origin note_uses open_chat open_embed_chat open_free_chat
+    open_session other_admins own_key plan_retention put_provider put_settings redeem_token refuse_sign_in
+    replace_key replace_segments resume role_name sees_all serving_embedder set_members setting_on settle_limits
+    stopped store_settings sweep_chats sweep_documents sweep_embeddings take_limit tenant_id tend_segments
+    unembedded waiting_jobs wanted_embedder work_on workspace_files workspace_ids);
+my @definers = qw(account_limited alter_account begin_sign_in check_version claim_invite claim_job
+    close_session count_jobs disable_invite embedder_changed end_job enqueue_job enqueue_later enter enter_embed
+    expire expire_former fail_chats issue_token key_ends list_invites new_embed new_invite note_embedder
+    note_event note_uses open_session own_key password_changed plan_retention redeem_token refuse_sign_in
+    replace_key stopped sweep_chats sweep_documents tenant_of_request waiting_jobs work_on);
+# The administrator's: they run as the owner too, for a role that has no right on a table; so do views.
+my @administrator = qw(change_key create_account create_key create_tenant delete_account delete_provider delete_tenant
+    end_sessions every_tenant find_tenant grant_workspace list_accounts list_embedders list_embeds list_events list_failures
+    list_jobs list_keys list_limits list_open_chats list_providers list_sessions list_settings list_tenants list_usage
+    list_workspaces resume_account resume_tenant set_embedder set_limit set_provider set_setting suspend_account
+    suspend_tenant tenant_sizes unset_embedder);
+my @views = qw(accounts embedders embeds event_log failures jobs keys limits open_chats providers sessions settings
+    tenants usage_daily workspaces);
 
 my $db = database();                    # set up as EXEDRA_TEST_ROLES says
 my $two = database(roles => 'two');     # where the workers' role is not the owner
@@ -34,8 +47,8 @@ sub rows { return [split /\n/, psql($_[0], $_[1])] }
 
 subtest 'two kinds of table' => sub {
     my $tables = "pg_class c WHERE relnamespace = 'exedra'::regnamespace AND relkind IN ('r', 'p', 'f', 'm', 'v')";
-    is_deeply rows($db, "SELECT relname FROM $tables ORDER BY 1"), [sort @directory, @tenant_tables],
-        'every table is in one of the two lists of this test';
+    is_deeply rows($db, "SELECT relname FROM $tables ORDER BY 1"), [sort @directory, @tenant_tables, @views],
+        'every table and view is in one of the lists of this test';
     my $has_tenant = "EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND a.attnotnull)";
     is_deeply rows($db, "SELECT relname FROM $tables AND $has_tenant ORDER BY 1"), [sort 'credential', 'embed_address', 'invite', 'job', 'sign_in_token', @tenant_tables],
         'tenant tables have a tenant_id';
@@ -66,8 +79,8 @@ subtest 'keys lead with the tenant' => sub {
 };
 
 subtest 'everything is explained' => sub {
-    is_deeply rows($db, "SELECT relname FROM pg_class WHERE relnamespace = 'exedra'::regnamespace AND relkind = 'r'
-        AND coalesce(obj_description(oid, 'pg_class'), '') = ''"), [], 'tables';
+    is_deeply rows($db, "SELECT relname FROM pg_class WHERE relnamespace = 'exedra'::regnamespace AND relkind IN ('r', 'v')
+        AND coalesce(obj_description(oid, 'pg_class'), '') = ''"), [], 'tables and views';
     is_deeply rows($db, "SELECT proname FROM pg_proc WHERE pronamespace = 'exedra'::regnamespace
         AND coalesce(obj_description(oid, 'pg_proc'), '') = ''"), [], 'functions';
 };
@@ -78,7 +91,7 @@ subtest "the workers' role" => sub {
         AND (has_table_privilege('$runtime', oid, p)
              OR p <> ALL ('{DELETE,TRUNCATE,TRIGGER}') AND has_any_column_privilege('$runtime', oid, p))"), [],
         'has no right on a directory table';
-    is psql_error($two, "SELECT * FROM exedra.$_", as => 'runtime'), '42501', "cannot read $_" for @directory;
+    is psql_error($two, "SELECT * FROM exedra.$_", as => 'runtime'), '42501', "cannot read $_" for @directory, @views;
     is_deeply rows($two, "SELECT proname FROM pg_proc WHERE pronamespace = 'exedra'::regnamespace
         AND has_function_privilege('$runtime', oid, 'EXECUTE') ORDER BY 1"), \@may_call, 'may call the functions of this list';
     is_deeply rows($two, "SELECT relname FROM pg_class WHERE relnamespace = 'exedra'::regnamespace AND relowner = '$runtime'::regrole
@@ -101,7 +114,7 @@ subtest 'the ledger is append-only' => sub {
 };
 
 subtest 'functions that run as the owner' => sub {
-    is_deeply rows($two, "SELECT proname FROM pg_proc WHERE pronamespace = 'exedra'::regnamespace AND prosecdef ORDER BY 1"), \@definers,
+    is_deeply rows($two, "SELECT proname FROM pg_proc WHERE pronamespace = 'exedra'::regnamespace AND prosecdef ORDER BY 1"), [sort @definers, @administrator],
         'are those of this list';
     is_deeply rows($two, "SELECT proname FROM pg_proc WHERE pronamespace = 'exedra'::regnamespace AND prosecdef
         AND NOT coalesce(proconfig::text ~ 'search_path=', false)"), [], 'each fixes its search_path';

@@ -50,6 +50,9 @@ my @targets = (
     ['/v1/document/%2e%2e',                      400, 400],
     ['/v1/document/..%2f..%2fetc%2fpasswd',      404, 403],
     ['/v1/document/..%2f..%2f..%2f..%2fetc%2fpasswd', 404, 403],
+    ['/v1/document/generated-files/%2e',         400, 400],
+    ['/v1/document/generated-files/%2e%2e',      400, 400],
+    ['/v1/document/generated-files/..%2f..%2fx', 400, 403],
     # slashes
     ['/api//v1///workspaces',                    404, '403/404'],
     ['//v1/auth',                                404, '403/404'],
@@ -201,6 +204,10 @@ subtest 'methods' => sub {
                 check_reply("$label $target", $got, $named ? '200/400/404/405' : '400/405/front', text => $named);
                 check_reply("$label $target, no key", http($nginx, $method => $target), $named ? '400/401/403/404/405/front' : '400/403/405/front', text => $named);
             }
+        }
+        for my $target ('/v1/chat/completions/extra', '/v1//chat/completions', '/v1/chat/completions%20', '/v1/chat/completions%2f', '/v1/chat%2fcompletions',
+            '/v1/audio/transcriptions/none', '/v1/embeddings/x', '/v1/workspace/new/x') {
+            check_reply("POST $target", http($nginx, POST => $target, key => $key, json => { model => 'hall', messages => [{ role => 'user', content => 'x' }] }), '404/front');
         }
         check_reply('OPTIONS *', (replies_in(raw($nginx, "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")))[0], '200/204/400/front');
         check_reply('GET *', (replies_in(raw($nginx, "GET * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")))[0],

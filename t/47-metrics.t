@@ -151,10 +151,10 @@ subtest 'a small load' => sub {
         (map { ("exedra_request_duration_seconds_count{$_->[0]}" => $_->[1]) } [$auth, 12], [route(any => 'none'), 4], [$chat, 4], [$stream, 3],
             map { [$_, 1] } route('GET', '/metrics'), route(GET => '/v1/workspace/{slug}'), route(POST => '/v1/workspace/new'), route(GET => '/readyz')),
         'exedra_chats_total{outcome="done"}' => 7,
-        'exedra_tokens_total{provider="generic-openai",direction="in"}' => 49, 'exedra_tokens_total{provider="generic-openai",direction="out"}' => 14,
-        'exedra_provider_attempts_total{provider="generic-openai"}' => 7,
-        'exedra_provider_attempt_ends_total{provider="generic-openai",end="done"}' => 7,
-        'exedra_provider_first_byte_seconds_count{provider="generic-openai"}' => 7,
+        'exedra_tokens_total{provider="generic-openai",call="chat",direction="in"}' => 49, 'exedra_tokens_total{provider="generic-openai",call="chat",direction="out"}' => 14,
+        'exedra_provider_attempts_total{provider="generic-openai",call="chat"}' => 7,
+        'exedra_provider_attempt_ends_total{provider="generic-openai",call="chat",end="done"}' => 7,
+        'exedra_provider_first_byte_seconds_count{provider="generic-openai",call="chat"}' => 7,
     }, 'each request is counted once, where it belongs' or diag explain difference($first, scrape());
 };
 
@@ -183,9 +183,9 @@ subtest 'a provider that fails' => sub {
     my $before = scrape();
     is ask($nginx, 'chunks', key => $key, slug => 'hall', message => "status $_")->{error}{code}, $_ == 404 ? 'upstream_model' : 'upstream_error', "status $_" for 404, 500;
     my $more = difference($before, scrape());
-    is $more->{"exedra_provider_$_->[0]"}, $_->[1], $_->[0] for ['attempts_total{provider="generic-openai"}', 4],
-        ['attempt_ends_total{provider="generic-openai",end="refused"}', 4], ['errors_total{provider="generic-openai",code="upstream_model"}', 1],
-        ['errors_total{provider="generic-openai",code="upstream_error"}', 1], ['first_byte_seconds_count{provider="generic-openai"}', undef];
+    is $more->{"exedra_provider_$_->[0]"}, $_->[1], $_->[0] for ['attempts_total{provider="generic-openai",call="chat"}', 4],
+        ['attempt_ends_total{provider="generic-openai",call="chat",end="refused"}', 4], ['errors_total{provider="generic-openai",call="chat",code="upstream_model"}', 1],
+        ['errors_total{provider="generic-openai",call="chat",code="upstream_error"}', 1], ['first_byte_seconds_count{provider="generic-openai",call="chat"}', undef];
     is $more->{'exedra_chats_total{outcome="failed"}'}, 2, 'and so do the chats';
 };
 
@@ -253,7 +253,7 @@ subtest 'a reload' => sub {
     is value($after, 'exedra_worker_restarts_total'), 2, 'and nobody died';
 };
 
-# The thread that looks for jobs takes its turn too, now and then.
+# The thread that looks for jobs takes its turn too, now and then, and so does upkeep.
 subtest 'connections to the database' => sub {
     my $pool = start_exedra(db => $db, settings => { processes => 1, 'db.pool' => 1, 'metrics.loopback' => 'on' });
     http($pool, GET => '/v1/auth', key => $key);
@@ -267,7 +267,7 @@ subtest 'connections to the database' => sub {
         record(FCGI_PARAMS, 1, ''), record(FCGI_STDIN, 1, '')) for @asked;
     my $during;
     eval { wait_for { value($during = scrape($pool), 'exedra_db_waiting') >= 3 } 10, 'three that wait' };
-    like value($during, 'exedra_db_waiting'), qr/^[34]$/, 'three that wait';
+    like value($during, 'exedra_db_waiting'), qr/^[345]$/, 'three that wait';
     is value($during, 'exedra_db_connections_in_use'), 1, 'for one';
     sleep 0.06;
     syswrite $lock, "COMMIT;\n";
@@ -297,14 +297,14 @@ subtest 'providers' => sub {
     my @answers = (map({ $hello->($_) } 0, 1), in_parallel(4, $hello, 2 .. $#names));
     is scalar(grep { $_->{complete} } @answers), @names, 'all answer';
     my $after = scrape();
-    my %attempts = map { /^exedra_provider_attempts_total\{provider="(.*)"\}$/s ? ($1 => $after->{$_}) : () } keys %$after;
+    my %attempts = map { /^exedra_provider_attempts_total\{provider="(.*)",call="chat"\}$/s ? ($1 => $after->{$_}) : () } keys %$after;
     is scalar keys %attempts, 17, '16 have their names, and there is one for the others';
     is $attempts{other}, @names - 15, '… which has what they asked';
     ok $attempts{'generic-openai'}, 'the server\'s own is among the names';
     is_deeply [sort grep { !/^(?:other|generic-openai|far-\d+)$/ } keys %attempts], ['we\\"ird\\\\ \\nname', 'x' x 63], 'names are escaped and cut';
     is value($after, 'exedra_provider_attempts_total') - value($before, 'exedra_provider_attempts_total'), @names, 'all are counted';
     $hello->($_) for 0, $#names;
-    is_deeply [sort map { /^exedra_provider_attempts_total\{provider="(.*)"\}$/s } keys %{ scrape() }], [sort keys %attempts], 'names stay';
+    is_deeply [sort map { /^exedra_provider_attempts_total\{provider="(.*)",call="chat"\}$/s } keys %{ scrape() }], [sort keys %attempts], 'names stay';
 };
 
 subtest 'nothing of anybody\'s' => sub {

@@ -108,6 +108,9 @@ subtest 'chats' => sub {
     my @lines = split /\n/, admin(GET => 'system/export-chats?type=csv')->{body};
     is @lines, 45, 'csv: what was answered';
     like $lines[1], qr/^"1","Hall","Q ""1"" why","A1","\w{3} \w{3} \d\d \d{4} \d\d:\d\d:\d\d GMT\+0000 \(Coordinated Universal Time\)","unknown user","GOOD"$/, 'quoted';
+    psql($db, q{UPDATE exedra.chat SET prompt = (ARRAY['=1+1', '+x', '-x', '@x', E'\tx', 'x=1'])[id - 4] WHERE id BETWEEN 5 AND 10});
+    is_deeply [map { /^"\d+","Hall","(.*?)",/ } (split /\n/, admin(GET => 'system/export-chats?type=csv')->{body})[4 .. 9]], ["'=1+1", "'+x", "'-x", "'\@x", "'\tx", 'x=1'],
+        'nothing that a sheet would compute';
     my $json = admin(GET => 'system/export-chats?type=json')->{json};
     is_deeply [scalar @$json, $json->[0]{rating}, $json->[1]{username}], [44, 'GOOD', 'API'], 'json';
     like admin(GET => 'system/export-chats?type=json')->{body}, qr/^\[\n    \{\n        "id": 1,\n/, 'indented';

@@ -25,7 +25,14 @@ subtest 'a session' => sub {
     ok abs($got->{json}{expires_at} - time - 28 * 86400) < 60, 'for four weeks';
     my $token = $got->{json}{token};
     is $got->{headers}{'set-cookie'}, "token=$token; Path=/; Max-Age=2419200; HttpOnly; SameSite=Strict", 'as a cookie too';
-    is auths(GET => '', $token)->{json}{id}, $sam->{id}, 'it opens';
+    my $seen = auths(GET => '', $token)->{json};
+    is_deeply [@$seen{qw(id email token expires_at permissions)}], [@{ $got->{json} }{qw(id email token expires_at permissions)}], 'it opens, and says the same';
+    is auths(GET => '/', $token)->{json}{id}, $sam->{id}, 'with a slash too';
+    my %person = map { $_ => undef } qw(bio gender date_of_birth status_emoji status_message status_expires_at);
+    is_deeply { map { $_ => $seen->{$_} } keys %person }, \%person, 'and of the person what is not known';
+    http($exedra, POST => "/v1/admin/users/$sam->{id}", key => $acme->{key}, json => { bio => 'Dives.' });
+    is auths(GET => '', $token)->{json}{bio}, 'Dives.', 'or is';
+    is_deeply [sort keys %{ auths(GET => '', $acme->{key})->{json} }], [sort keys %$seen], "a tenant's own key shows the same members";
     is http($exedra, GET => '/api/v1/auths/', headers => { Cookie => "theme=dark; token=$token" })->{json}{id}, $sam->{id}, 'the cookie too';
     is http($exedra, GET => '/v1/workspaces', key => $token)->{status}, 200, 'every dialect';
     is http($exedra, GET => '/v1/documents', key => $token)->{status}, 403, 'with the rights of the account';
@@ -37,15 +44,29 @@ subtest 'a session' => sub {
     is auths(GET => '', $acme->{key})->{json}{role}, 'admin', 'and stays';
 };
 
+subtest 'what is offered' => sub {
+    my $got = http($exedra, GET => '/api/config');
+    is_deeply [sort keys %{ $got->{json} }], [qw(default_locale features file name oauth status version)], 'before anybody has signed in';
+    is_deeply [sort grep { $got->{json}{features}{$_} } keys %{ $got->{json}{features} }], [qw(auth enable_api_keys enable_login_form)], 'sessions and keys, and no more';
+    is_deeply http($exedra, GET => '/api/version')->{json}, { version => $got->{json}{version}, deployment_id => '' }, 'a version';
+};
+
 subtest 'what is refused' => sub {
     is_deeply [sign_in(@$_)->{status}, sign_in(@$_)->{body}], [400, $WRONG], "@$_" for ['sam@example.org', 'long enougH'], ['nobody', 'long enough'], ['sam@example.org', ''], ['max', "long enough\x{e9}"];
     my $stored = psql($db, "SELECT password FROM exedra.account WHERE username = 'max'");
     is sign_in('max', $stored)->{body}, $WRONG, 'the hash is no password';
     is sign_in("' OR 1=1 --", 'long enough')->{body}, $WRONG, 'nor SQL a name';
     is http($exedra, POST => '/api/v1/auths/signin', json => $_)->{status}, 422, json_text($_) for {}, { email => 'max' }, { email => 1, password => 'long enough' };
+    my $token = sign_in('sam@example.org', 'long enough')->{json}{token};
+    my $own = auths(POST => '/api_key', $token)->{json}{api_key};
+    my @ways = ([key => $token], [headers => { Cookie => "token=$token" }], [key => $own]);
+    my $open = sub { [map { http($exedra, GET => '/api/v1/auths', @$_)->{status} } @ways] };
+    is_deeply $open->(), [200, 200, 200], 'session, cookie and own key open';
     http($exedra, POST => "/v1/admin/users/$sam->{id}", key => $acme->{key}, json => { suspended => 1 });
     is sign_in('sam@example.org', 'long enough')->{body}, $WRONG, 'a suspended account looks like none';
+    is_deeply $open->(), [401, 401, 401], 'and its session, cookie and key open no more';
     http($exedra, POST => "/v1/admin/users/$sam->{id}", key => $acme->{key}, json => { suspended => 0 });
+    auths(DELETE => '/api_key', $token);
     is http($exedra, POST => '/api/v1/auths/signup', json => { name => 'a', email => 'a@b.c', password => 'long enough' })->{status}, 403, 'nobody signs up';
 };
 
@@ -80,8 +101,17 @@ subtest 'the own key' => sub {
     is http($exedra, GET => '/v1/auth', key => $next)->{status}, 403, 'at once';
     is auths(POST => '/api_key', $acme->{key})->{status}, 403, "a tenant's own key is nobody's";
     is auths(POST => '/update/password', $token, json => { password => 'wrong one', new_password => 'even longer' })->{status}, 400, 'another password needs the old one';
-    is auths(POST => '/update/password', $token, json => { password => 'long enough', new_password => 'even longer' })->{body}, 'true', 'with it it is set';
+    my ($other, $stays) = (sign_in('sam@example.org', 'long enough')->{json}{token}, auths(POST => '/api_key', $token)->{json}{api_key});
+    my $got = auths(POST => '/update/password', $token, json => { password => 'long enough', new_password => 'even longer', role => 'admin', suspended => 1, id => 1,
+        tenant_id => 99 });
+    is $got->{body}, 'true', 'with it it is set';
+    is psql($db, 'SELECT role FROM exedra.account WHERE id = ' . $sam->{id}), 10, 'and nothing else is';
+    like $got->{headers}{'set-cookie'}, qr/^token=; .*Max-Age=0;/, 'the cookie goes';
+    is_deeply [map { auths(GET => '', $_)->{status} } $token, $other, $stays], [401, 401, 200], 'whoever signed in by the old one signs in anew; keys stay';
     is_deeply [map { sign_in('sam@example.org', $_)->{status} } 'long enough', 'even longer'], [400, 200], 'and holds';
+    my $by_admin = sign_in('sam@example.org', 'even longer')->{json}{token};
+    http($exedra, POST => "/v1/admin/users/$sam->{id}", key => $acme->{key}, json => { password => 'longer still' });
+    is auths(GET => '', $by_admin)->{status}, 401, 'so it is when an administrator sets it';
     psql($db, q{UPDATE exedra.account SET password = '$2b$04$abcdefghijklmnopqrstuuHg1HXGPCfRz8Ywk/PC7tVqM4RqZ.9Hy' WHERE username = 'amy'});
     is sign_in('amy', 'x' x 80)->{status}, 400, 'bcrypt that was brought along is compared, not more than 72 bytes of it';
 };

@@ -4,10 +4,13 @@ use lib 't/lib';
 use Exedra::Test;
 use Exedra::Answer qw(in_parallel);
 use Exedra::Contract;
+use Exedra::Hostile qw(asan);
+use POSIX qw(fmod);
+use Time::HiRes qw(sleep clock_gettime CLOCK_MONOTONIC);
 
 my $model = start_model(deltas => ['Whales ', 'are large.']);
 my $db = database();
-my %settings = ('llm.url' => $model->{url}, 'llm.model' => 'm', 'llm.provider' => 'house');
+my %settings = ('llm.url' => $model->{url}, 'llm.model' => 'm', 'llm.provider' => 'house', 'widget.guesses' => 0);
 my $exedra = start_exedra(db => $db, settings => \%settings);
 my ($acme, $beta) = map { tenant($db, $_) } qw(acme beta);
 my ($hall, $other) = map { workspace($exedra, $acme->{key}, $_, openAiPrompt => 'Be brief.', openAiTemp => 0.5, chatModel => 'room-model') } 'Hall', 'Other';
@@ -245,14 +248,51 @@ subtest 'a long list' => sub {
     is +(grep { $_->{uuid} eq $busy->{uuid} } @{ admin(GET => '')->{json}{embeds} })[0]{chat_count}, 1001, 'all are counted';
 };
 
+# Whose sessions there are cannot be found out by trying.
+subtest 'who guesses' => sub {
+    my ($busy, $quiet) = (embed(), embed());
+    my $strict = start_exedra(db => $db, settings => { %settings, 'widget.guesses' => 5, processes => 2 });
+    my $from = sub {
+        my ($address, $method, $in, $session, $body) = @_;
+        return http($strict, $method, "/api/embed/$in->{uuid}/$session", headers => { Origin => $PAGE }, params => { REMOTE_ADDR => $address },
+            $body ? (body => json_text($body)) : ());
+    };
+    my $look = sub { my ($address, $in, $session) = @_; return $from->($address, GET => $in, $session)->{status} };
+    my $say = sub { my ($address, $session) = @_; return $from->($address, POST => $busy, 'stream-chat', { sessionId => $session, message => 'Hi' }) };
+    my @names = map { $sessions[$_] } 150 .. 190;
+    my $left = 60 - fmod(clock_gettime(CLOCK_MONOTONIC), 60); # of the minute that is counted
+    sleep $left + 0.1 if $left < (asan() ? 30 : 8);
+
+    is $say->('10.0.0.1', $names[0])->{status}, 200, 'a new visitor';
+    is_deeply [map { $look->('10.0.0.1', $busy, $names[0]) } 1 .. 20], [(200) x 20], 'may look back as often as they like';
+    is $say->('10.0.0.1', $names[0])->{status}, 200, 'and ask';
+    is_deeply [map { $look->('10.0.0.2', $busy, $_) } @names[1 .. 7]], [(200) x 5, 429, 429], 'who names others is told nothing any more';
+    my $got = $from->('10.0.0.2', GET => $busy, $names[0]);
+    is_deeply [$got->{status}, $got->{json}{type}, $got->{json}{error}], [429, 'abort', 'Too many chats that there are not. Try again in a minute.'], 'not even of one that there is';
+    like $got->{headers}{'retry-after'}, qr/^(?:[1-9]|[1-5][0-9]|60)$/, '... for a minute at most';
+    is $from->('10.0.0.2', DELETE => $busy, $names[0])->{status}, 429, 'nor can end it';
+    refused($say->('10.0.0.2', $names[0]), 429, 'Too many chats that there are not. Try again in a minute.', 'or go on with it');
+    is $look->('10.0.0.2', $quiet, $names[0]), 200, 'in another embed all is as ever';
+    is $look->('10.0.0.1', $busy, $names[0]), 200, 'and for another visitor';
+    is_deeply [map { $from->('10.0.0.3', DELETE => $busy, $_)->{status} } @names[1 .. 6]], [(200) x 5, 429], 'trying to end them';
+    is_deeply [map { $say->('10.0.0.4', $_)->{status} } @names[11 .. 16]], [(200) x 5, 429], 'or to go on with them';
+    is_deeply [map { $look->("2001:db8::$_", $busy, $names[$_]) } 21 .. 26], [(200) x 5, 429], 'a network of IPv6 is one address';
+    is $look->('2001:db8:0:1::1', $busy, $names[21]), 200, '... and the next one another';
+    is_deeply [map { $look->("::ffff:10.0.0.$_", $busy, $names[$_]) } 21 .. 26], [(200) x 6], '... but not of IPv4 that is written so';
+    my @all = in_parallel(8, sub { { status => $look->('10.0.0.6', $busy, $_[0]) } }, map { $names[20] . $_ } 1 .. 60);
+    my $through = grep { $_->{status} == 200 } @all;
+    cmp_ok $through, '<', 5 + 8, "at once: $through of 60, in two workers";
+    ok $strict->stop, 'it ends well';
+};
+
 subtest 'pages of any origin' => sub {
     my $all = embed(allowlist_domains => '');
     my $none = embed(allowlist_domains => 'not a host');
     refused(ask($all, $sessions[140], 'Hi'), 401, 'Invalid request.', 'no list: nobody');
     is look(GET => $all, $sessions[140])->{headers}{'access-control-allow-origin'}, undef, 'may read';
-    my $open = start_exedra(db => $db, settings => { %settings, 'embed.open' => 'on' });
+    my $open = start_exedra(db => $db, settings => { %settings, 'widget.open' => 'on' });
     my $there = sub { my ($embed, $origin) = @_; visit($embed, { sessionId => $sessions[140], message => 'Hi' }, origin => $origin, server => $open) };
-    is_deeply [@{ $there->($all, $_) }{status}, $there->($all, $_)->{headers}{'access-control-allow-origin'}], [200, '*'], 'embed.open: ' . ($_ // 'not even a page') for 'https://any.example', 'null', undef;
+    is_deeply [@{ $there->($all, $_) }{status}, $there->($all, $_)->{headers}{'access-control-allow-origin'}], [200, '*'], 'widget.open: ' . ($_ // 'not even a page') for 'https://any.example', 'null', undef;
     refused($there->($none, 'https://any.example'), 401, 'Invalid request.', 'a list of which nothing is left stays shut');
     refused($there->($embed, 'https://any.example'), 401, 'Invalid request.', 'and a list a list');
     ok $open->stop, 'it ends well';

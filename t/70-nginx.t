@@ -118,6 +118,20 @@ subtest 'beside other things in the server' => sub {
     }
 };
 
+subtest 'the widget' => sub {
+    my $dir = tmp_dir() . '/widget';
+    mkdir $dir;
+    spew("$dir/$_", "/* $_ */") for qw(anythingllm-chat-widget.min.js anythingllm-chat-widget.min.css other.js);
+    my $include = slurp('nginx/widget.conf') =~ s{/usr/local/share/exedra/widget/}{$dir/}r;
+    my $site = start_nginx(exedra => $exedra, server => $include);
+    my $got = http($site, GET => '/embed/anythingllm-chat-widget.min.js');
+    is_deeply [@$got{qw(status body)}, $got->{headers}{'content-type'}], [200, '/* anythingllm-chat-widget.min.js */', 'text/javascript; charset=utf-8'], 'its program';
+    is http($site, GET => '/embed/anythingllm-chat-widget.min.css')->{headers}{'content-type'}, 'text/css; charset=utf-8', 'its looks';
+    is http($site, GET => "/embed/$_")->{status}, 404, "nothing else: $_" for qw(other.js ../widget/other.js anythingllm-chat-widget.min.js/x anythingllm-chat-widget.min.jsx);
+    is http($site, GET => '/v1/auth', key => $key)->{status}, 200, 'and Exedra as ever';
+    is http($site, GET => '/api/embed/x/y')->{body}, http($exedra, GET => '/api/embed/x/y')->{body}, '... which has what the widget asks';
+};
+
 subtest 'Exedra is away' => sub {
     my $lonely = start_nginx(exedra => tmp_dir() . '/nobody.sock');
     my $got = http($lonely, GET => '/v1/auth', key => $key);

@@ -61,7 +61,7 @@ subtest 'the sandbox' => sub {
     wait_for { my $env = slurp("/proc/$pid/environ"); $env ne '' && $env !~ /canary/ && $env !~ /PERL/ } 10, 'a clean environment';
     print $write 'text';
     close $write;
-    like join('', <$out>), qr/\}\ntext\n/, 'passwords in the environment are not there when the file is';
+    like join('', <$out>), qr/\}\ntext\z/, 'passwords in the environment are not there when the file is';
     end_process($pid, signal => 'none');
 };
 
@@ -72,8 +72,9 @@ subtest 'text' => sub {
 };
 
 subtest 'time' => sub {
-    my $attributes = '<!doctype html><p ' . join(' ', map { "a$_=1" } 1 .. 100_000) . '>x';
-    my $got = extract($attributes, qw(--max-seconds 1));
+    # each end tag is looked for among all open elements
+    my $tags = '<!doctype html>' . '<div>' x 9_000 . '</i>' x 1_000_000 . 'x';
+    my $got = extract($tags, qw(--max-seconds 1));
     is_refused($got, 'file_too_slow', 'CPU time');
     cmp_ok $got->{seconds}, '<', 10, 'at once';
     my $file = spew("$dir/long.txt", "text\n" x 1_000_000);
@@ -83,7 +84,7 @@ subtest 'time' => sub {
     my $pid = fork // die $!;
     if (!$pid) {
         open STDOUT, '>', '/dev/null';
-        exec 'sh', '-c', 'exec "$0" --max-seconds 60 <"$1"', $program, spew("$dir/attributes.html", $attributes);
+        exec 'sh', '-c', 'exec "$0" --max-seconds 60 <"$1"', $program, spew("$dir/tags.html", $tags);
     }
     Exedra::Process::adopt($pid, 'exedra-extract');
     # the one that reads is busy for long, the one that finds the kind is not
@@ -113,7 +114,7 @@ subtest 'figures' => sub {
         print $out $block for 1 .. $times / 10_000;
         close $out or die $!;
         my $ran = run(['sh', '-c', '"$0" --max-memory 96 <"$1" | tail -c +23 | wc -c', $program, "$dir/big.txt"]);
-        my $expected = (-s "$dir/big.txt") + ($name eq 'one line') + ($name eq 'bad bytes' ? (-s _) / 4 : 0);
+        my $expected = (-s "$dir/big.txt") + ($name eq 'bad bytes' ? (-s _) / 4 : 0);
         is $ran->{err}, '', "$mib MB, $name";
         is $ran->{out} + 0, $expected, 'all of it';
         cmp_ok $ran->{seconds}, '<', 20, "in $ran->{seconds} s";

@@ -47,15 +47,15 @@ sub words {
 
 # ---- tables ----
 
-my @tables = map { { name => $_->[0], comment => $_->[1], tenant => $_->[2] eq 't' } } rows(q{
-    SELECT c.relname, obj_description(c.oid, 'pg_class'), c.relrowsecurity
-      FROM pg_class c WHERE c.relnamespace = 'exedra'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname});
+my @tables = map { { name => $_->[0], comment => $_->[1], tenant => $_->[2] eq 't', view => $_->[3] eq 'v' } } rows(q{
+    SELECT c.relname, obj_description(c.oid, 'pg_class'), c.relrowsecurity, c.relkind
+      FROM pg_class c WHERE c.relnamespace = 'exedra'::regnamespace AND c.relkind IN ('r', 'p', 'v') ORDER BY c.relname});
 
 my (%columns, %keys, %policies);
 push @{ $columns{$_->[0]} }, $_ for rows(q{
     SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, col_description(c.oid, a.attnum)
       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-     WHERE c.relnamespace = 'exedra'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE c.relnamespace = 'exedra'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND a.attnum > 0 AND NOT a.attisdropped
      ORDER BY c.relname, a.attnum});
 push @{ $keys{$_->[0]} }, $_->[1] for rows(q{
     SELECT c.relname, regexp_replace(pg_get_constraintdef(k.oid), 'exedra\.', '', 'g')
@@ -76,7 +76,7 @@ sub put_table {
     $out .= ".Bl -tag -width Ds -compact\n";
     for my $column (@{ $columns{$name} }) {
         my (undef, $column_name, $type, $not_null, $comment) = @$column;
-        $out .= '.It Va ' . words($column_name) . ' : ' . words($type) . ($not_null eq 't' ? '' : ' or NULL') . "\n";
+        $out .= '.It Va ' . words($column_name) . ' : ' . words($type) . ($not_null eq 't' || $table->{view} ? '' : ' or NULL') . "\n";
         $out .= text($comment) if $comment ne '';
     }
     $out .= ".El\n";
@@ -115,12 +115,15 @@ sub put_functions {
 
 my $made = ".Sh DIRECTORY TABLES\n"
     . text('They say which tenant a credential belongs to, and hold no content. They have no row-level security: the role of the workers has no right on them and calls functions instead.')
-    . join('', map { put_table($_) } grep { !$_->{tenant} } @tables)
+    . join('', map { put_table($_) } grep { !$_->{tenant} && !$_->{view} } @tables)
     . ".Sh TENANT TABLES\n"
     . text('They hold everything else. Row-level security is enabled and forced on each of them.')
     . join('', map { put_table($_) } grep { $_->{tenant} } @tables)
+    . ".Sh VIEWS OF THE ADMINISTRATOR\n"
+    . text('Each is over all tenants; where one is asked for a tenant by name, only that tenant is looked into. None shows a hash, a sealed key or a password. Reading one leaves the transaction working for the last tenant that it looked into.')
+    . join('', map { put_table($_) } grep { $_->{view} } @tables)
     . ".Sh FUNCTIONS OF THE ADMINISTRATOR\n"
-    . text('They run as their caller, who must be the owner of the schema. An error has an SQLSTATE of the class EX, whose digits are an HTTP status.')
+    . text('Those of admin_functions() run as the owner, for the owner and for the role of administrators; the others as their caller, who must be the owner. An error has an SQLSTATE of the class EX, whose digits are an HTTP status.')
     . put_functions(grep { !$_->{workers} } @functions)
     . ".Sh FUNCTIONS OF THE WORKERS\n"
     . text('The role of the workers may call these, and no other function of the schema.')

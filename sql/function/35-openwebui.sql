@@ -48,7 +48,7 @@ COMMENT ON FUNCTION exedra.json_knowledge_file(exedra.file, text) IS 'A file as 
 CREATE OR REPLACE FUNCTION exedra.json_knowledge(w exedra.workspace, files text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT '{"id":' || to_json(w.slug) || ',"user_id":"","name":' || to_json(w.name) || ',"description":' || to_json(w.description)
         || ',"meta":null,"access_grants":[],"created_at":' || exedra.epoch(w.created_at) || ',"updated_at":' || exedra.epoch(w.changed_at)
-        || ',"files":' || files || ',"write_access":' || exedra.sees_all() || '}'
+        || ',"files":' || files || ',"write_access":' || exedra.is_manager() || '}'
 $$;
 COMMENT ON FUNCTION exedra.json_knowledge(exedra.workspace, text) IS 'A workspace as a collection of files.';
 

@@ -7,12 +7,12 @@ SELECT exedra.define_type('opened_chat', '
     name text, prompt text, temperature double precision, top_n int, chat_provider text, chat_model text, refusal text, mode text,
     username text, bio text,
     provider_name text, provider_url text, provider_key text, provider_model text, provider_context int,
-    history text, has_passages boolean, has_pinned boolean, similarity_threshold double precision');
+    history text, has_passages boolean, has_pinned boolean, similarity_threshold double precision, must_hold boolean');
 
 CREATE OR REPLACE FUNCTION exedra.acting_account(act_as bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
     -- plpgsql, because an SQL function that cannot be inlined is parsed anew by every statement that calls it.
-    IF act_as IS NULL OR NOT exedra.sees_all() THEN
+    IF act_as IS NULL OR NOT exedra.is_manager() THEN
         RETURN exedra.account_id();
     END IF;
     RETURN (SELECT a.id FROM exedra.account a WHERE a.tenant_id = exedra.tenant_id() AND a.id = act_as);
@@ -60,6 +60,11 @@ DECLARE
     talk text;
     o exedra.opened_chat;
 BEGIN
+    IF exedra.must_hold(ticket) THEN
+        o.must_hold := true;
+        RETURN NEXT o;
+        RETURN;
+    END IF;
     SELECT * INTO room FROM exedra.workspace w WHERE w.tenant_id = tenant AND w.slug = open_chat.slug;
     IF NOT FOUND THEN
         RETURN;
@@ -122,7 +127,24 @@ BEGIN
     END IF;
     RETURN NEXT o;
 END $$;
-COMMENT ON FUNCTION exedra.open_chat(text, text, text, text, json, text, uuid, text, text, bigint, boolean) IS 'Put a question on record and read all that answering it needs; no row when there is no such workspace, nothing on record when there is no such thread.';
+COMMENT ON FUNCTION exedra.open_chat(text, text, text, text, json, text, uuid, text, text, bigint, boolean) IS 'Put a question on record and read all that answering it needs; no row when there is no such workspace, nothing on record when there is no such thread, nor where must_hold says that the request has to take its limits first.';
+
+CREATE OR REPLACE FUNCTION exedra.open_free_chat(question text, attachments json, origin text, ticket uuid, worker text,
+                                                 OUT chat_id bigint, OUT account_id bigint, OUT must_hold boolean) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM exedra.any_workspace();
+    account_id := exedra.account_id();
+    must_hold := exedra.must_hold(ticket);
+    IF must_hold THEN
+        RETURN;
+    END IF;
+    INSERT INTO exedra.chat AS c (tenant_id, account_id, origin, mode, prompt, attachments)
+    VALUES (exedra.tenant_id(), open_free_chat.account_id, open_free_chat.origin, 'chat', question, open_free_chat.attachments)
+    RETURNING c.id INTO open_free_chat.chat_id;
+    INSERT INTO exedra.open_chat (tenant_id, chat_id, ticket, worker)
+    VALUES (exedra.tenant_id(), open_free_chat.chat_id, open_free_chat.ticket, open_free_chat.worker);
+END $$;
+COMMENT ON FUNCTION exedra.open_free_chat(text, json, text, uuid, text) IS 'Put a question on record that goes to a model without a workspace; EX403 for a key that is limited to workspaces.';
 
 CREATE OR REPLACE FUNCTION exedra.close_chat(tenant bigint, chat bigint, ticket uuid, state text, include boolean, answer text,
                                              sources json, metrics json, reason text, provider text, model text,

@@ -1,13 +1,13 @@
 -- Embeds: chats in web pages.  Visitors have no key; the embed's address says whose guests they are.
 
 CREATE OR REPLACE FUNCTION exedra.enter_embed(address text, read_only boolean, program int, tenant text,
-                                              OUT tenant_id bigint, OUT account_id bigint, OUT role int)
+                                              OUT tenant_id bigint, OUT account_id bigint, OUT role int, OUT limited boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     holder text;
 BEGIN
     PERFORM exedra.check_version(program);
-    SELECT a.tenant_id, 20, t.name INTO enter_embed.tenant_id, enter_embed.role, holder
+    SELECT a.tenant_id, 20, t.name, t.limited INTO enter_embed.tenant_id, enter_embed.role, holder, enter_embed.limited
       FROM exedra.embed_address a JOIN exedra.tenant t ON t.id = a.tenant_id
      WHERE a.uuid = address AND t.suspended_at IS NULL;
     IF NOT FOUND OR holder <> enter_embed.tenant THEN
@@ -16,6 +16,7 @@ BEGIN
     PERFORM set_config('exedra.tenant_id', enter_embed.tenant_id::text, true),
             set_config('exedra.account_id', '', true),
             set_config('exedra.role', enter_embed.role::text, true),
+            set_config('exedra.key', CASE WHEN enter_embed.limited THEN '-0' ELSE '' END, true),
             CASE WHEN read_only THEN set_config('transaction_read_only', 'on', true) END;
 END $$;
 COMMENT ON FUNCTION exedra.enter_embed(text, boolean, int, text) IS 'Begin a transaction for a visitor of an embed: its tenant, or EX404, EX503.';
@@ -84,6 +85,9 @@ BEGIN
            exedra.open_chat(w.slug, question, e.chat_mode, session, '[]', 'embed', ticket, worker, NULL, NULL, false) x
      WHERE w.tenant_id = tenant AND w.id = e.workspace_id;
     IF NOT FOUND THEN
+        RETURN;
+    ELSIF o.must_hold THEN
+        RETURN NEXT o;
         RETURN;
     END IF;
     UPDATE exedra.chat c
@@ -154,6 +158,7 @@ BEGIN
         RETURN NULL;
     END IF;
     INSERT INTO exedra.embed_address (uuid, tenant_id, embed_id) VALUES (e.uuid, e.tenant_id, e.id);
+    PERFORM exedra.note_event('embed.create', e.id, e.uuid, json_build_object('workspace', slug));
     RETURN exedra.json_embed(e);
 END $$;
 COMMENT ON FUNCTION exedra.new_embed(text, jsonb) IS 'Make an embed of a workspace and give it an address; NULL when there is no such workspace.';
@@ -161,6 +166,7 @@ COMMENT ON FUNCTION exedra.new_embed(text, jsonb) IS 'Make an embed of a workspa
 CREATE OR REPLACE FUNCTION exedra.change_embed(address text, members jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     tenant constant bigint := exedra.tenant_id();
+    changed bigint;
 BEGIN
     IF members ? 'workspace_id'
        AND NOT EXISTS (SELECT FROM exedra.workspace w WHERE w.tenant_id = tenant AND w.id = (members ->> 'workspace_id')::bigint) THEN
@@ -171,7 +177,10 @@ BEGIN
            SELECT n.enabled, n.chat_mode, n.origins, n.takes_model, n.takes_temperature, n.takes_prompt, n.daily_limit, n.session_limit,
                   n.history_length, n.workspace_id
              FROM jsonb_populate_record(e, members) n)
-     WHERE e.tenant_id = tenant AND e.uuid = address;
-    RETURN CASE WHEN FOUND THEN 'done' ELSE 'unknown' END;
+     WHERE e.tenant_id = tenant AND e.uuid = address RETURNING e.id INTO changed;
+    IF changed IS NOT NULL THEN
+        PERFORM exedra.note_event('embed.update', changed, address, exedra.keys_of(members));
+    END IF;
+    RETURN CASE WHEN changed IS NOT NULL THEN 'done' ELSE 'unknown' END;
 END $$;
 COMMENT ON FUNCTION exedra.change_embed(text, jsonb) IS 'Change the columns of an embed that are named: done, unknown or no workspace.';

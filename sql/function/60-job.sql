@@ -23,6 +23,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.claim_job(text) IS 'Take the job that has been due the longest; no row when there is none.';
 
+CREATE OR REPLACE FUNCTION exedra.waiting_jobs(OUT kind text, OUT n bigint) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT w.kind, count(*) FROM (SELECT j.kind FROM exedra.job j WHERE j.state = 'waiting' ORDER BY j.due_at LIMIT 100000) w GROUP BY w.kind
+$$;
+COMMENT ON FUNCTION exedra.waiting_jobs() IS 'How many jobs wait, by kind, among the 100,000 that are due first.';
+
 CREATE OR REPLACE FUNCTION exedra.work_on(job bigint, ticket uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -35,6 +41,9 @@ BEGIN
     END IF;
     PERFORM set_config('exedra.tenant_id', owner_id::text, true), set_config('exedra.account_id', '', true),
             set_config('exedra.role', '30', true);
+    -- What is read in a file belongs to the key that handed it in.
+    PERFORM set_config('exedra.key', f.key_id::text, true) FROM exedra.job j JOIN exedra.file f ON f.tenant_id = owner_id AND f.id = j.subject_id
+      WHERE j.id = job AND j.kind = 'read_file';
 END $$;
 COMMENT ON FUNCTION exedra.work_on(bigint, uuid) IS 'Begin a transaction for the worker that took a job; EX410 when it is not its job any more.';
 

@@ -68,11 +68,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.wanted_embedder(bigint, text, text, int) IS 'As choose_embedder(); one that is used for the first time gets its row.';
 
-CREATE OR REPLACE FUNCTION exedra.serving_embedder(workspace bigint, server_provider text, server_model text, server_asked int)
+CREATE OR REPLACE FUNCTION exedra.serving_embedder(workspaces bigint[], files bigint[], server_provider text, server_model text, server_asked int)
 RETURNS exedra.embedder_setup LANGUAGE plpgsql STABLE AS $$
 DECLARE
     tenant constant bigint := exedra.tenant_id();
-    wanted exedra.embedder_setup := exedra.choose_embedder(workspace, server_provider, server_model, server_asked);
+    room constant bigint := CASE WHEN cardinality(workspaces) = 1 AND cardinality(files) = 0 THEN workspaces[1] ELSE 0 END;
+    wanted exedra.embedder_setup := exedra.choose_embedder(room, server_provider, server_model, server_asked);
     s exedra.embedder_setup;
 BEGIN
     -- The usual case: the tenant's vectors are all by the one that is wanted.
@@ -81,32 +82,26 @@ BEGIN
         RETURN wanted;
     END IF;
     -- OFFSET 0 and LIMIT 1 make each join a look-up, whatever the planner believes of the sizes.
-    IF workspace <> 0 THEN
-        SELECT e.provider, e.model, e.asked INTO s.provider, s.model, s.asked
-          FROM (SELECT b.embedder_id AS id, count(*) AS n
-                  FROM exedra.workspace_document l,
-                       LATERAL (SELECT d.version_id FROM exedra.document d WHERE d.tenant_id = tenant AND d.id = l.document_id LIMIT 1) d,
-                       LATERAL (SELECT b.embedder_id FROM exedra.embedded b
-                                 WHERE b.tenant_id = tenant AND b.version_id = d.version_id OFFSET 0) b
-                 WHERE l.tenant_id = tenant AND l.workspace_id = workspace GROUP BY b.embedder_id) c
-          JOIN exedra.embedder e ON e.tenant_id = tenant AND e.id = c.id
-         WHERE e.dimension IS NOT NULL
-           AND (e.provider = server_provider OR EXISTS (SELECT FROM exedra.provider p WHERE p.tenant_id = tenant AND p.name = e.provider))
-         ORDER BY c.n DESC, e.id = wanted.embedder_id DESC NULLS LAST, e.id DESC LIMIT 1;
-    ELSE
-        SELECT e.provider, e.model, e.asked INTO s.provider, s.model, s.asked
-          FROM (SELECT b.embedder_id AS id, count(*) AS n FROM exedra.embedded b WHERE b.tenant_id = tenant GROUP BY b.embedder_id) c
-          JOIN exedra.embedder e ON e.tenant_id = tenant AND e.id = c.id
-         WHERE e.dimension IS NOT NULL
-           AND (e.provider = server_provider OR EXISTS (SELECT FROM exedra.provider p WHERE p.tenant_id = tenant AND p.name = e.provider))
-         ORDER BY c.n DESC, e.id = wanted.embedder_id DESC NULLS LAST, e.id DESC LIMIT 1;
-    END IF;
+    SELECT e.provider, e.model, e.asked INTO s.provider, s.model, s.asked
+      FROM (SELECT b.embedder_id AS id, count(*) AS n
+              FROM (SELECT l.document_id AS id FROM exedra.workspace_document l
+                     WHERE l.tenant_id = tenant AND l.workspace_id = ANY (workspaces)
+                    UNION
+                    SELECT f.id FROM exedra.document f WHERE f.tenant_id = tenant AND f.file_id = ANY (files)) l,
+                   LATERAL (SELECT d.version_id FROM exedra.document d WHERE d.tenant_id = tenant AND d.id = l.id LIMIT 1) d,
+                   LATERAL (SELECT b.embedder_id FROM exedra.embedded b
+                             WHERE b.tenant_id = tenant AND b.version_id = d.version_id OFFSET 0) b
+             GROUP BY b.embedder_id) c
+      JOIN exedra.embedder e ON e.tenant_id = tenant AND e.id = c.id
+     WHERE e.dimension IS NOT NULL
+       AND (e.provider = server_provider OR EXISTS (SELECT FROM exedra.provider p WHERE p.tenant_id = tenant AND p.name = e.provider))
+     ORDER BY c.n DESC, e.id = wanted.embedder_id DESC NULLS LAST, e.id DESC LIMIT 1;
     IF s.provider IS NOT NULL THEN
         s := exedra.find_embedder(s, server_provider);
     END IF;
     RETURN s;
 END $$;
-COMMENT ON FUNCTION exedra.serving_embedder(bigint, text, text, int) IS 'The embedder whose vectors a search compares: of those that can be asked the one that covers most documents of the workspace (0: of the tenant), so that after a change the old one serves until the new one is there.';
+COMMENT ON FUNCTION exedra.serving_embedder(bigint[], bigint[], text, text, int) IS 'The embedder whose vectors a search compares: of those that can be asked the one that covers most documents of these workspaces and files, so that after a change the old one serves until the new one is there.';
 
 -- ---- a version and its vectors
 
@@ -339,14 +334,11 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION 'Tenant "%" has no workspace "%".', tenant, workspace USING ERRCODE = 'EX404';
         END IF;
-        RETURN;
+    ELSE
+        PERFORM exedra.store_settings(jsonb_build_object('embedding_provider', provider, 'embedding_model', model,
+                                                         'embedding_dimensions', dimensions::text));
     END IF;
-    DELETE FROM exedra.setting s
-     WHERE s.tenant_id = owner_id AND s.name IN ('embedding_provider', 'embedding_model', 'embedding_dimensions');
-    INSERT INTO exedra.setting (tenant_id, name, value)
-    SELECT owner_id, v.name, v.value
-      FROM (VALUES ('embedding_provider', provider), ('embedding_model', model), ('embedding_dimensions', dimensions::text)) v (name, value)
-     WHERE v.value IS NOT NULL;
+    PERFORM exedra.note_event('embedder.set', NULL, workspace, json_build_object('provider', provider, 'model', model, 'dimensions', dimensions));
 END $$;
 COMMENT ON FUNCTION exedra.set_embedder(text, text, text, int, text) IS 'Name the embedder of a tenant, or of one workspace: a provider of the tenant''s or the server''s, or none.  Documents get their new vectors in the background.';
 
@@ -356,14 +348,14 @@ DECLARE
 BEGIN
     PERFORM exedra.work_for(owner_id, NULL, 30);
     IF workspace IS NULL THEN
-        DELETE FROM exedra.setting s
-         WHERE s.tenant_id = owner_id AND s.name IN ('embedding_provider', 'embedding_model', 'embedding_dimensions');
-        RETURN;
+        PERFORM exedra.store_settings('{"embedding_provider":null,"embedding_model":null,"embedding_dimensions":null}');
+    ELSE
+        UPDATE exedra.workspace w SET embedding_provider = NULL, embedding_model = NULL WHERE w.tenant_id = owner_id AND w.slug = workspace;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'Tenant "%" has no workspace "%".', tenant, workspace USING ERRCODE = 'EX404';
+        END IF;
     END IF;
-    UPDATE exedra.workspace w SET embedding_provider = NULL, embedding_model = NULL WHERE w.tenant_id = owner_id AND w.slug = workspace;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'Tenant "%" has no workspace "%".', tenant, workspace USING ERRCODE = 'EX404';
-    END IF;
+    PERFORM exedra.note_event('embedder.set', NULL, workspace);
 END $$;
 COMMENT ON FUNCTION exedra.unset_embedder(text, text) IS 'Take back what set_embedder() said of a tenant, or of one workspace: the server''s, or the tenant''s, holds again.';
 

@@ -30,15 +30,17 @@ CREATE TABLE exedra.tenant (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name          text COLLATE "C" NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'),
     created_at    timestamptz NOT NULL DEFAULT now(),
-    suspended_at  timestamptz
+    suspended_at  timestamptz,
+    limited       boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE exedra.tenant IS 'Who shares nothing with anybody else: what one installation of the original is.';
 COMMENT ON COLUMN exedra.tenant.name IS 'The name an administrator uses, and EXEDRA_TENANT in the web server.';
 COMMENT ON COLUMN exedra.tenant.suspended_at IS 'Since when all of its credentials are shut; NULL = open.';
+COMMENT ON COLUMN exedra.tenant.limited IS 'Whether it, an account or a key of it has limits; where not, nothing is counted.';
 
 CREATE TABLE exedra.credential (
     hash          bytea PRIMARY KEY CHECK (octet_length(hash) = 32),
-    id            bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
     tenant_id     bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
     account_id    bigint,
     role          smallint NOT NULL CHECK (role IN (10, 20, 30)),
@@ -48,7 +50,13 @@ CREATE TABLE exedra.credential (
     created_at    timestamptz NOT NULL DEFAULT now(),
     expires_at    timestamptz,
     suspended_at  timestamptz,
-    account_suspended_at  timestamptz
+    account_suspended_at  timestamptz,
+    read_only     boolean NOT NULL DEFAULT false,
+    groups        text[] CHECK ('open' = ANY (groups)),
+    workspace_ids bigint[],
+    addresses     cidr[],
+    used_at       timestamptz,
+    UNIQUE (tenant_id, id)
 );
 CREATE INDEX credential_tenant ON exedra.credential (tenant_id, account_id);
 COMMENT ON COLUMN exedra.credential.kind IS 'key, or the session of an account that has signed in.';
@@ -57,6 +65,11 @@ COMMENT ON COLUMN exedra.credential.account_id IS 'Whose key it is; NULL = the t
 COMMENT ON COLUMN exedra.credential.role IS '10 default, 20 manager, 30 admin: the account''s role, or 30.';
 COMMENT ON COLUMN exedra.credential.account_suspended_at IS 'Copy of account.suspended_at, so that one row tells whether a key is good.';
 COMMENT ON COLUMN exedra.credential.hint IS 'The last four characters of the key, to tell keys apart in a list.';
+COMMENT ON COLUMN exedra.credential.read_only IS 'Only for routes that write nothing.';
+COMMENT ON COLUMN exedra.credential.groups IS 'Only for the routes of these groups, of which open is always one; NULL = of all.';
+COMMENT ON COLUMN exedra.credential.workspace_ids IS 'Only these workspaces, and what is in them, exist for it; NULL = all that its account sees.';
+COMMENT ON COLUMN exedra.credential.addresses IS 'Only from there, by the address that the web server says the client has; NULL = from everywhere.';
+COMMENT ON COLUMN exedra.credential.used_at IS 'When it was last used, to about a minute; NULL = never.';
 
 CREATE TYPE exedra.job_state AS ENUM ('waiting', 'running', 'failed');
 
@@ -86,7 +99,7 @@ COMMENT ON COLUMN exedra.job.worker IS 'Which worker has taken it, as node/pool/
 
 CREATE TABLE exedra.invite (
     hash           bytea PRIMARY KEY CHECK (octet_length(hash) = 32),
-    id             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    id             bigint GENERATED ALWAYS AS IDENTITY,
     tenant_id      bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
     hint           text NOT NULL,
     workspace_ids  bigint[] NOT NULL DEFAULT '{}',
@@ -94,7 +107,8 @@ CREATE TABLE exedra.invite (
     claimed_by     bigint,
     disabled_at    timestamptz,
     created_at     timestamptz NOT NULL DEFAULT now(),
-    changed_at     timestamptz NOT NULL DEFAULT now()
+    changed_at     timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (tenant_id, id)
 );
 CREATE INDEX invite_tenant ON exedra.invite (tenant_id, id);
 COMMENT ON TABLE exedra.invite IS 'Codes with which somebody makes themselves an account, once.';
@@ -160,6 +174,46 @@ CREATE TABLE exedra.setting (
     PRIMARY KEY (tenant_id, name)
 );
 COMMENT ON TABLE exedra.setting IS 'What a tenant has set otherwise than the default; exedra.known_settings() lists the names.';
+
+CREATE TABLE exedra.quota (
+    tenant_id   bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    subject     text COLLATE "C" NOT NULL CHECK (subject IN ('tenant', 'account', 'key')),
+    subject_id  bigint NOT NULL,
+    kind        text COLLATE "C" NOT NULL CHECK (kind IN ('requests_minute', 'chats_day', 'tokens_day', 'tokens_month')),
+    most        bigint NOT NULL CHECK (most >= 0),
+    PRIMARY KEY (tenant_id, subject, subject_id, kind)
+);
+COMMENT ON TABLE exedra.quota IS 'Limits: how much a tenant, an account or a key may ask of models in a minute, day or month (UTC).';
+COMMENT ON COLUMN exedra.quota.subject_id IS 'The account or the key; 0 for the tenant.';
+
+CREATE TABLE exedra.quota_used (
+    tenant_id   bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    subject     text COLLATE "C" NOT NULL,
+    subject_id  bigint NOT NULL,
+    span        text COLLATE "C" NOT NULL,
+    since       timestamptz NOT NULL,
+    n           bigint NOT NULL,
+    tokens      bigint NOT NULL,
+    held        bigint NOT NULL,
+    PRIMARY KEY (tenant_id, subject, subject_id, span)
+)
+WITH (fillfactor = 50);
+COMMENT ON TABLE exedra.quota_used IS 'How much of its limits somebody has used; only of who has some.  Written with commits that nobody waits for.';
+COMMENT ON COLUMN exedra.quota_used.span IS 'minute, day or month; since: when the one that is counted began.  The next one begins with nothing.';
+COMMENT ON COLUMN exedra.quota_used.n IS 'Requests that ask a model, with those under way.';
+COMMENT ON COLUMN exedra.quota_used.held IS 'Tokens set aside for requests under way; tokens: used by those that have ended.';
+
+CREATE TABLE exedra.quota_hold (
+    tenant_id   bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    ticket      uuid NOT NULL,
+    at          timestamptz NOT NULL DEFAULT now(),
+    account_id  bigint,
+    key_id      bigint,
+    tokens      bigint NOT NULL,
+    PRIMARY KEY (tenant_id, ticket)
+);
+COMMENT ON TABLE exedra.quota_hold IS 'What a request under way has taken of limits: given back or made exact when it ends.';
+COMMENT ON COLUMN exedra.quota_hold.ticket IS 'The chat''s ticket; of vectors one of their own.';
 
 CREATE TABLE exedra.provider (
     tenant_id       bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
@@ -263,6 +317,7 @@ CREATE TABLE exedra.file (
     id            bigint GENERATED ALWAYS AS IDENTITY,
     uuid          uuid NOT NULL DEFAULT gen_random_uuid(),
     account_id    bigint,
+    key_id        bigint DEFAULT abs(nullif(current_setting('exedra.key', true), '')::bigint),
     name          text NOT NULL,
     content_type  text,
     size          bigint NOT NULL DEFAULT 0,
@@ -281,6 +336,7 @@ CREATE INDEX file_hash ON exedra.file (tenant_id, sha256) WHERE sha256 IS NOT NU
 CREATE INDEX file_receiving ON exedra.file (tenant_id) WHERE state = 'receiving';
 CREATE INDEX file_account ON exedra.file (tenant_id, account_id) WHERE account_id IS NOT NULL;
 COMMENT ON TABLE exedra.file IS 'What was handed in: an upload, a page, a text.  Documents are what was read in it.';
+COMMENT ON COLUMN exedra.file.key_id IS 'By which key it was handed in: a key that is limited to workspaces sees it before it is in one.';
 COMMENT ON COLUMN exedra.file.state IS 'receiving: its bytes are still coming, nobody sees it; stored: nobody has asked for it to be read; pending: to be read; done: its documents are there; failed: see reason.';
 COMMENT ON COLUMN exedra.file.reason IS 'Why it could not be read, in a sentence for people.';
 COMMENT ON COLUMN exedra.file.sha256 IS 'Of its bytes: the same file handed in again is not read again.';
@@ -331,6 +387,7 @@ CREATE TABLE exedra.document (
     published       text NOT NULL,
     word_count      bigint NOT NULL,
     token_estimate  bigint NOT NULL,
+    key_id          bigint DEFAULT abs(nullif(current_setting('exedra.key', true), '')::bigint),
     created_at      timestamptz NOT NULL DEFAULT now(),
     changed_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, id),
@@ -345,6 +402,7 @@ CREATE INDEX document_file ON exedra.document (tenant_id, file_id);
 CREATE INDEX document_version_used ON exedra.document (tenant_id, version_id);
 COMMENT ON TABLE exedra.document IS 'A stored text, in a folder, for any number of workspaces.';
 COMMENT ON COLUMN exedra.document.name IS 'File name as clients know it: <stem>-<uuid>.json; with the folder it is the location.';
+COMMENT ON COLUMN exedra.document.key_id IS 'As file.key_id.';
 COMMENT ON COLUMN exedra.document.external_id IS 'What the client calls it; a text handed in under the same one again replaces it.';
 COMMENT ON COLUMN exedra.document.version_id IS 'The writing that is seen; another one takes its place in one transaction.';
 
@@ -531,7 +589,7 @@ CREATE INDEX embed_workspace ON exedra.embed (tenant_id, workspace_id);
 ALTER TABLE exedra.embed_address ADD FOREIGN KEY (tenant_id, embed_id) REFERENCES exedra.embed ON DELETE CASCADE;
 COMMENT ON TABLE exedra.embed IS 'A chat with a workspace that stands in web pages, for visitors without a key.';
 COMMENT ON COLUMN exedra.embed.uuid IS 'Its address, which the pages name.';
-COMMENT ON COLUMN exedra.embed.origins IS 'Web origins whose pages may use it; NULL: none, unless the setting embed.open says otherwise; empty: none.';
+COMMENT ON COLUMN exedra.embed.origins IS 'Web origins whose pages may use it; NULL: none, unless the setting widget.open says otherwise; empty: none.';
 COMMENT ON COLUMN exedra.embed.takes_model IS 'Whether a page may name another model; takes_temperature, takes_prompt: likewise.';
 COMMENT ON COLUMN exedra.embed.daily_limit IS 'Questions in 24 hours; session_limit: of one visitor; NULL: as many as come.';
 COMMENT ON COLUMN exedra.embed.history_length IS 'Earlier exchanges that a model is shown; NULL counts as 20.';
@@ -628,6 +686,41 @@ CREATE TABLE exedra.usage (
 CREATE INDEX usage_at ON exedra.usage (tenant_id, at);
 COMMENT ON TABLE exedra.usage IS 'The ledger: what every call of a model cost in tokens.  Append-only; its ids outlive what they name.';
 COMMENT ON COLUMN exedra.usage.estimated IS 'true: the provider gave no count, tokens are bytes / 4.';
+
+CREATE TABLE exedra.event (
+    tenant_id      bigint NOT NULL,
+    id             bigint GENERATED ALWAYS AS IDENTITY,
+    at             timestamptz NOT NULL DEFAULT now(),
+    action         text COLLATE "C" NOT NULL,
+    actor          text NOT NULL,
+    actor_id       bigint,
+    actor_name     text,
+    credential_id  bigint,
+    object_id      bigint,
+    object_name    text,
+    detail         json NOT NULL DEFAULT '{}',
+    address        text,
+    request_id     text,
+    PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX event_at ON exedra.event (tenant_id, at);
+CREATE INDEX event_action ON exedra.event (tenant_id, action, id);
+COMMENT ON TABLE exedra.event IS 'Who changed what in the administration, written in the transaction of the change.  Append-only: only retention deletes; its ids and names outlive what they name.';
+COMMENT ON COLUMN exedra.event.action IS 'One of exedra.known_actions(); the word before the dot says what the object is.';
+COMMENT ON COLUMN exedra.event.actor IS 'account: somebody with a key or session of theirs; key: a key of the tenant''s own; operator: by SQL or exedractl; worker: the program by itself; nobody: who had not signed in.';
+COMMENT ON COLUMN exedra.event.actor_id IS 'Of the account or key.';
+COMMENT ON COLUMN exedra.event.actor_name IS 'The account''s name, the key''s label or end, the operator''s database role.';
+COMMENT ON COLUMN exedra.event.credential_id IS 'The key or session that the request came with.';
+COMMENT ON COLUMN exedra.event.detail IS 'What else is to be said: names of what was changed, counts; never a secret.';
+COMMENT ON COLUMN exedra.event.address IS 'Of the client, as the web server says, or of an operator''s connection; NULL: on the database''s own machine.';
+COMMENT ON COLUMN exedra.event.request_id IS 'The request''s, as in the log and in its answer.';
+
+CREATE TABLE exedra.former_tenant (
+    id          bigint PRIMARY KEY,
+    name        text COLLATE "C" NOT NULL,
+    deleted_at  timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE exedra.former_tenant IS 'Tenants that were deleted and of which there are still rows of the ledger or events.';
 
 INSERT INTO exedra.server_embedder DEFAULT VALUES;
 INSERT INTO exedra.schema_version (version, oldest_program) VALUES (1, 1);

@@ -78,6 +78,9 @@ int anythingllm_member_list(struct request *);
 int anythingllm_member_update(struct request *);
 int anythingllm_member_manage(struct request *);
 
+/* anythingllm/event.c */
+int anythingllm_event_list(struct request *);
+
 /* anythingllm/export.c */
 int anythingllm_chat_rows(struct request *);
 int anythingllm_export_chats(struct request *);
@@ -157,6 +160,7 @@ int openwebui_password(struct request *);
 int openwebui_process_text(struct request *);
 int openwebui_process_web(struct request *);
 int openwebui_process_file(struct request *);
+int openwebui_process_files(struct request *);
 
 /* openwebui/retrieval.c */
 int openwebui_retrieval(struct request *);
@@ -165,6 +169,7 @@ int openwebui_query_collection(struct request *);
 
 /* openwebui/server.c */
 int openwebui_version(struct request *);
+int openwebui_health(struct request *);
 int openwebui_config(struct request *);
 
 /* openai/model.c */
@@ -173,6 +178,9 @@ int openai_model_show(struct request *);
 
 /* openai/chat.c */
 int openai_chat_completions(struct request *);
+
+/* openai/audio.c */
+int openai_transcribe(struct request *);
 
 /* openai/embedding.c */
 int openai_embedding_create(struct request *);

@@ -49,6 +49,20 @@ struct config {
 	int embed_limit;    /* bytes of a text */
 	int embed_timeout_s;
 
+	const char *transcribe_provider; /* a preset's name, or what the service is to be called */
+	const char *transcribe_url;      /* NULL: the preset's; without one no recording is transcribed */
+	const char *transcribe_key;
+	const char *transcribe_model;
+	int transcribe_limit_mib;
+	int transcribe_timeout_s;
+
+	const char *rerank_provider; /* as above */
+	const char *rerank_url;      /* NULL: the preset's; without one the order stays as it was found */
+	const char *rerank_key;
+	const char *rerank_model;
+	int rerank_list; /* passages that are ranked */
+	int rerank_timeout_s;
+
 	const char *outbound_allow; /* networks that are not public and yet permitted to users' addresses */
 	const char *outbound_ports; /* those that users' addresses may have, separated by spaces */
 	int link_timeout_s;
@@ -63,7 +77,14 @@ struct config {
 	int chunk_chars;
 	int chunk_overlap;
 
-	bool embed_open;          /* embeds without a list of origins are for all */
+	/* Days that things are kept; 0: for ever. */
+	int retain_chats;
+	int retain_visitors;
+	int retain_usage;
+	int retain_events;
+
+	bool widget_open;         /* embeds without a list of origins are for all */
+	int widget_guesses;       /* of conversations, by an address in an embed in a minute; 0 = any number */
 	const char *cors_origins; /* "*" or a list separated by spaces */
 };
 

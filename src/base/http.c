@@ -56,7 +56,8 @@ struct exchange {
 	struct task *task;
 	int64_t enough_ms; /* since when call->enough */
 	size_t head_bytes;
-	timer_t alarm; /* ends libcurl's wait */
+	size_t sent_bytes; /* of a body that comes from call->send */
+	timer_t alarm;     /* ends libcurl's wait */
 	bool alarmed;
 	bool stopped; /* a callback of the caller's said so */
 	bool ended;   /* we ended it; call->end says why */
@@ -324,6 +325,29 @@ static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
+static size_t on_send(char *to, size_t size, size_t n, void *arg)
+{
+	struct exchange *exchange = arg;
+	ssize_t got = exchange->call->send(exchange->call->arg, exchange->sent_bytes, to, size * n);
+
+	if (got < 0) {
+		exchange->stopped = true;
+		return CURL_READFUNC_ABORT;
+	}
+	exchange->sent_bytes += (size_t)got;
+	return (size_t)got;
+}
+
+/* A kept connection turned out dead: once more, on another one. */
+static int on_rewind(void *arg, curl_off_t at, int origin)
+{
+	struct exchange *exchange = arg;
+
+	(void)origin; /* libcurl knows the beginning only */
+	exchange->sent_bytes = (size_t)at;
+	return CURL_SEEKFUNC_OK;
+}
+
 /* Opened here, not before: what a name means is only known when the socket is made. */
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -388,6 +412,25 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	return 0;
 }
 
+static int set_up_body(CURL *easy, struct exchange *exchange)
+{
+	struct http_call *call = exchange->call;
+	int bad = 0;
+
+	if (call->send != NULL) {
+		bad |= curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		bad |= curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
+		bad |= curl_easy_setopt(easy, CURLOPT_READDATA, exchange);
+		bad |= curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
+		bad |= curl_easy_setopt(easy, CURLOPT_SEEKDATA, exchange);
+	} else if (call->body != NULL) {
+		bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
+	}
+	if (call->send != NULL || call->body != NULL)
+		bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
+	return bad;
+}
+
 /* False when one of them cannot be set: without it the call could go elsewhere, or without its key. */
 static bool set_up(CURL *easy, struct exchange *exchange, struct curl_slist *headers)
 {
@@ -420,10 +463,7 @@ static bool set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 #endif
 	bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
-	if (call->body != NULL) {
-		bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
-		bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
-	}
+	bad |= set_up_body(easy, exchange);
 	bad |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	bad |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
 	bad |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/task.h"
 
@@ -27,8 +28,10 @@ enum http_end {
 struct http_call {
 	const char *url;
 	const char *const *headers; /* NULL at the end */
-	const char *body;           /* POST; NULL: GET */
+	const char *body;           /* POST; NULL, and `send` too: GET */
 	size_t body_len;
+	/* Gives the body instead, piece by piece: up to `room` bytes from `at` on; how many, -1 to stop. */
+	ssize_t (*send)(void *arg, size_t at, char *to, size_t room);
 	int connect_timeout_s, first_timeout_s, idle_timeout_s, total_timeout_s;
 	const char *allowed; /* not NULL: the address is somebody's word; only public ones, and these (outbound.h) */
 	char *location;      /* room for where the answer sends one to, unchecked; "" = nowhere.  NULL: not wanted */

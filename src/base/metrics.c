@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/http.h"
 #include "base/utf8.h"
 
@@ -50,13 +51,27 @@ static const struct row table[N_METRICS] = {
 	[METRIC_TOKENS] = {"exedra_tokens_total", COUNTER, LABEL_PROVIDER, LABEL_DIRECTION,
 		"Tokens charged: counted by the provider, or estimated."},
 	[METRIC_ATTEMPTS] = {"exedra_provider_attempts_total", COUNTER, LABEL_PROVIDER, NO_LABEL,
-		"Requests to a provider for an answer, each try of a call."},
+		"Requests to a provider, each try of a call."},
 	[METRIC_ATTEMPT_ENDS] = {"exedra_provider_attempt_ends_total", COUNTER, LABEL_PROVIDER, LABEL_END,
 		"The same by how they ended."},
 	[METRIC_PROVIDER_ERRORS] = {"exedra_provider_errors_total", COUNTER, LABEL_PROVIDER, LABEL_CODE,
 		"Calls of a provider that failed in the end, by the code that the caller was told."},
 	[METRIC_FIRST_BYTE] = {"exedra_provider_first_byte_seconds", HISTOGRAM, LABEL_PROVIDER, NO_LABEL,
 		"Time from a request to the first byte of an answer with status 200."},
+	[METRIC_DOCUMENTS] = {"exedra_documents_total", COUNTER, NO_LABEL, NO_LABEL,
+		"Documents that were stored, and texts of documents that were replaced."},
+	[METRIC_DOCUMENT_FAILURES] = {"exedra_document_failures_total", COUNTER, LABEL_REASON, NO_LABEL,
+		"Tries to store a document that failed, by reason."},
+	[METRIC_EXTRACTIONS] = {"exedra_extractions_total", COUNTER, LABEL_EXTRACTED, NO_LABEL,
+		"Files given to the program that reads them, by what came of it: done, or the code of the failure."},
+	[METRIC_EXTRACTION_TIME] = {"exedra_extraction_duration_seconds", HISTOGRAM, NO_LABEL, NO_LABEL,
+		"How long that program ran."},
+	[METRIC_JOBS] = {"exedra_jobs_total", COUNTER, LABEL_KIND, LABEL_JOB_END,
+		"Jobs that ended here: done, to be tried again, or failed for good."},
+	[METRIC_JOBS_RUNNING] = {"exedra_jobs_running", GAUGE, LABEL_KIND, NO_LABEL,
+		"Jobs under way here."},
+	[METRIC_JOBS_WAITING] = {"exedra_jobs_waiting", GAUGE, LABEL_KIND, NO_LABEL,
+		"Jobs in the database that wait for a worker, or for their time."},
 	[METRIC_DB_OPEN] = {"exedra_db_connections_open", GAUGE, NO_LABEL, NO_LABEL,
 		"Connections to the database that are open, or being opened."},
 	[METRIC_DB_IN_USE] = {"exedra_db_connections_in_use", GAUGE, NO_LABEL, NO_LABEL,
@@ -84,12 +99,46 @@ static const char other[] = "other"; /* what a label does not know */
 static const char *const versions[] = {PACKAGE_VERSION};
 static const char *const ends[] = {"done", "done_early", "stopped", "client_gone", "unreachable", "connect_timeout",
 	"first_timeout", "idle_timeout", "broken", "task_stopped", "forbidden", "refused"};
-static const char *const codes[] = {"chat_stopped", "provider_busy", "server_ending", "upstream_busy", "upstream_cut",
+static const char *const codes[] = {"chat_stopped", "embed_busy", "embed_count", "embed_cut", "embed_dimension",
+	"embed_error", "embed_forbidden", "embed_invalid", "embed_model", "embed_refused", "embed_timeout",
+	"embed_unavailable", "embed_unreachable", "embed_vector", "provider_busy", "server_ending", "service_busy",
+	"service_cut", "service_error", "service_forbidden", "service_invalid", "service_model", "service_refused",
+	"service_timeout", "service_unavailable", "service_unreachable", "upstream_busy", "upstream_cut",
 	"upstream_error", "upstream_forbidden", "upstream_invalid", "upstream_model", "upstream_refused",
 	"upstream_timeout", "upstream_unavailable", "upstream_unreachable", other};
 static const char *const directions[] = {"in", "out"};
 static const char *const outcomes[] = {"done", "stopped", "failed", "lost", "abandoned"};
 static const char *const states[] = {"serving", "draining"};
+static const char *const calls[METRICS_CALLS] = {"chat", "embedding", "service"};
+static const char *const extracted[] = {"done", "file_empty", "file_unknown_kind", "file_broken", "file_encrypted",
+	"file_too_large", "file_too_slow", "file_too_hungry", "file_no_text", "file_tool_missing", "file_audio", "busy",
+	"chat_stopped", "disk", "extract_failed", "extract_missing", "server_ending", other};
+static const char *const kinds[] = {"read_file", "embed_version", "embed_check", "merge_words", "retain", other};
+static const char *const job_ends[] = {"done", "again", "failed"};
+
+/* Codes of failures are many: documents are told apart by what failed. */
+static const struct {
+	const char *prefix, *reason;
+} classes[] = {
+	{"file_unknown_kind", "file"},
+	{"file_unknown", "gone"},
+	{"file_", "file"},
+	{"extract_", "extractor"},
+	{"busy", "extractor"},
+	{"embed_", "embedder"},
+	{"service_", "service"},
+	{"provider_busy", "embedder"},
+	{"database_", "database"},
+	{"conflict", "gone"},
+	{"version_gone", "gone"},
+	{"document_unknown", "gone"},
+	{"disk", "disk"},
+	{"memory", "memory"},
+	{"server_ending", "ended"},
+	{"chat_stopped", "ended"},
+};
+static const char *const reasons[] = {
+	"file", "extractor", "embedder", "service", "database", "disk", "memory", "gone", "ended", other};
 
 #define WORDS(list) list, (int)(sizeof(list) / sizeof((list)[0]))
 
@@ -106,12 +155,16 @@ static struct {
 	[LABEL_VERSION] = {"version", WORDS(versions)},
 	[LABEL_ROUTE] = {NULL, NULL, 0},
 	[LABEL_STATUS] = {"status", NULL, sizeof(statuses) / sizeof(statuses[0]) + 1},
-	[LABEL_PROVIDER] = {"provider", NULL, MAX_PROVIDERS + 1},
+	[LABEL_PROVIDER] = {"provider", NULL, (MAX_PROVIDERS + 1) * METRICS_CALLS},
 	[LABEL_END] = {"end", WORDS(ends)},
 	[LABEL_CODE] = {"code", WORDS(codes)},
 	[LABEL_DIRECTION] = {"direction", WORDS(directions)},
 	[LABEL_OUTCOME] = {"outcome", WORDS(outcomes)},
 	[LABEL_STATE] = {"state", WORDS(states)},
+	[LABEL_REASON] = {"reason", WORDS(reasons)},
+	[LABEL_EXTRACTED] = {"outcome", WORDS(extracted)},
+	[LABEL_KIND] = {"kind", WORDS(kinds)},
+	[LABEL_JOB_END] = {"outcome", WORDS(job_ends)},
 };
 
 /* Upper bounds of the histograms' buckets; behind them comes the one without a bound, then the sum. */
@@ -131,7 +184,8 @@ struct named {
 
 /* What the workers have in common. */
 struct head {
-	int n_slots; /* that were ever in use */
+	int n_slots;    /* that were ever in use */
+	int64_t turn_s; /* when somebody looked last, in seconds since the machine was started */
 	struct named providers[MAX_PROVIDERS];
 };
 
@@ -242,6 +296,24 @@ void metrics_set(enum metric metric, int first, int64_t value)
 		__atomic_store_n(word_at(metric, first, 0), (uint64_t)value, __ATOMIC_RELAXED);
 }
 
+/* In the master's pages: the last word is everybody's, and outlives who said it. */
+void metrics_set_shared(enum metric metric, int first, int64_t value)
+{
+	if (own != NULL)
+		__atomic_store_n(slots + (word_at(metric, first, 0) - own), (uint64_t)value, __ATOMIC_RELAXED);
+}
+
+bool metrics_turn(int seconds)
+{
+	int64_t last, now = clock_ms() / 1000;
+
+	if (own == NULL)
+		return false;
+	last = __atomic_load_n(&head->turn_s, __ATOMIC_RELAXED);
+	return now - last >= seconds &&
+	       __atomic_compare_exchange_n(&head->turn_s, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 void metrics_observe(enum metric metric, int first, int64_t us)
 {
 	uint64_t *words;
@@ -306,12 +378,27 @@ static int provider_place(const char *name)
 	return place;
 }
 
+int metrics_provider(const char *name, enum metrics_call call)
+{
+	return own == NULL ? 0 : provider_place(name) * METRICS_CALLS + (int)call;
+}
+
+static const char *class_of(const char *code)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		if (strncmp(code, classes[i].prefix, strlen(classes[i].prefix)) == 0)
+			return classes[i].reason;
+	return other;
+}
+
 int metrics_place(enum metrics_label label, const char *name)
 {
 	int place = 0;
 
-	if (label == LABEL_PROVIDER)
-		return own == NULL ? 0 : provider_place(name);
+	if (label == LABEL_REASON)
+		name = class_of(name);
 	while (place < labels[label].n - 1 && strcmp(labels[label].words[place], name) != 0)
 		place++;
 	return place;
@@ -383,7 +470,8 @@ static void put_place(const struct telling *telling, enum metrics_label label, i
 	} else if (label == LABEL_STATUS) {
 		put_label(telling->out, "status", other);
 	} else if (label == LABEL_PROVIDER) {
-		put_label(telling->out, "provider", provider_name(telling->out->arena, place));
+		put_label(telling->out, "provider", provider_name(telling->out->arena, place / METRICS_CALLS));
+		put_label(telling->out, "call", calls[place % METRICS_CALLS]);
 	} else if (label != NO_LABEL) {
 		put_label(telling->out, labels[label].name, labels[label].words[place]);
 	}

@@ -28,6 +28,13 @@ enum metric {
 	METRIC_ATTEMPT_ENDS,
 	METRIC_PROVIDER_ERRORS,
 	METRIC_FIRST_BYTE,
+	METRIC_DOCUMENTS,
+	METRIC_DOCUMENT_FAILURES,
+	METRIC_EXTRACTIONS,
+	METRIC_EXTRACTION_TIME,
+	METRIC_JOBS,
+	METRIC_JOBS_RUNNING,
+	METRIC_JOBS_WAITING,
 	METRIC_DB_OPEN,
 	METRIC_DB_IN_USE,
 	METRIC_DB_MOST,
@@ -45,12 +52,16 @@ enum metrics_label {
 	LABEL_VERSION,   /* place 0 */
 	LABEL_ROUTE,     /* method and pattern; 0: none, else 1 and the row's place in the table of routes */
 	LABEL_STATUS,    /* metrics_status() */
-	LABEL_PROVIDER,  /* by name */
+	LABEL_PROVIDER,  /* provider, and what it was called for: metrics_provider() */
 	LABEL_END,       /* enum http_end, or METRICS_REFUSED */
 	LABEL_CODE,      /* of a call to a provider that failed; by name */
 	LABEL_DIRECTION, /* METRICS_IN, METRICS_OUT */
 	LABEL_OUTCOME,   /* of a chat; by name: its state */
 	LABEL_STATE,     /* METRICS_SERVING, METRICS_DRAINING */
+	LABEL_REASON,    /* why a document was not stored; by the code of the failure */
+	LABEL_EXTRACTED, /* of a run of the program that reads files; by name: done, or the code of the failure */
+	LABEL_KIND,      /* of a job; by name */
+	LABEL_JOB_END,   /* METRICS_JOB_DONE ... */
 	N_LABELS
 };
 
@@ -58,6 +69,8 @@ enum { METRICS_WORKERS = 1024 }; /* of all generations at once */
 enum { METRICS_REFUSED = 11 };
 enum { METRICS_IN, METRICS_OUT };
 enum { METRICS_SERVING, METRICS_DRAINING };
+enum { METRICS_JOB_DONE, METRICS_JOB_AGAIN, METRICS_JOB_FAILED };
+enum metrics_call { METRICS_CHAT, METRICS_EMBEDDING, METRICS_SERVICE, METRICS_CALLS };
 
 /* In the master, before the first fork: shared memory for so many routes, all numbers 0.  -1 without memory.  Where it
  * was not called, as in CGI, nothing is counted. */
@@ -75,12 +88,17 @@ bool metrics_counted(void);
 void metrics_add(enum metric, int first, int second, int64_t n);
 /* What a gauge of this worker stands at. */
 void metrics_set(enum metric, int first, int64_t value);
+/* What a gauge stands at that is the same for all workers, whoever has looked. */
+void metrics_set_shared(enum metric, int first, int64_t value);
+/* Is it this worker's turn to look?  True for one of them, once in so many seconds. */
+bool metrics_turn(int seconds);
 /* So long did it take. */
 void metrics_observe(enum metric, int first, int64_t us);
 
-/* The place of a value that goes by its name; the last one of a label stands for all that it does not know.  The first
- * 16 names of providers get places of their own. */
+/* The place of a value that goes by its name; the last one of a label stands for all that it does not know. */
 int metrics_place(enum metrics_label, const char *name);
+/* The first 16 names of providers get places of their own. */
+int metrics_provider(const char *name, enum metrics_call);
 int metrics_status(int status);
 
 /* Append all, in Prometheus' text format 0.0.4.  `route` tells method and pattern of a place of LABEL_ROUTE. */

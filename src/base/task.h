@@ -41,14 +41,17 @@ struct identity {
 	enum role least;            /* by key: what the caller must at least be */
 	bool read_only;             /* by key, by embed: whether the transactions may write nothing */
 	const char *tenant_name;    /* by key, by embed: the tenant that the web server named, or NULL */
+	const char *group;          /* by key: which routes the caller wants (web/route.h) */
 	const char *chat_id;        /* by ticket */
 	const char *job_id;         /* by job */
 	const char *embed;          /* by embed: its address; stays when the ticket takes over */
+	const char *address;        /* the client's, as the web server says; NULL = nobody asks */
 	const char *ticket;         /* by ticket, by job: a uuid */
 	/* Found by exedra.enter(), known after the first transaction. */
 	int64_t tenant_id;  /* 0 = not yet known */
 	int64_t account_id; /* 0 = a tenant's own key */
 	enum role role;
+	bool limited; /* the tenant has limits (core/limit.h) */
 };
 
 /* Why work is ended from outside. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "core/embedder.h"
@@ -207,6 +208,8 @@ static void charge(struct making *making)
 		    ARGS(setup->provider, setup->model, db_int_arg(arena, tokens), db_bool_arg(making->tokens < 0))) ==
 		NULL)
 		fail_clear(making->task);
+	else
+		metrics_add(METRIC_TOKENS, metrics_provider(setup->provider, METRICS_EMBEDDING), METRICS_IN, tokens);
 }
 
 static int embed_once(

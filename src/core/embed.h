@@ -5,6 +5,7 @@
 
 #include "base/config.h"
 #include "base/task.h"
+#include "store/db.h"
 
 struct vector {
 	int64_t embedder_id; /* vectors of two embedders are never compared */
@@ -12,10 +13,24 @@ struct vector {
 	float *at;           /* of length 1; belongs to the task's arena */
 };
 
-/* The vector of a question, by the embedder whose vectors cover most documents of the workspace (0: of the tenant).  0
- * with out->n 0 too when there is no embedder, or it fails: search goes on by words then.  -1 with the reason in the
- * task when the database fails. */
-int embed_question(struct task *, const struct config *, int64_t workspace_id, const char *text, struct vector *out);
+/* Vectors that embedders have made of one question, or could not make (n 0): none is asked twice.  Zeroed at first. */
+enum { EMBED_ASKED = 4 };
+struct embed_asked {
+	int n;
+	struct vector at[EMBED_ASKED];
+};
+
+struct embed_question {
+	const char *workspaces, *files; /* where it is looked for, as struct retrieve_scope has them */
+	const char *text;
+	struct embed_asked *asked; /* NULL: it is asked once */
+	struct db_call *along;     /* to be run in the same round trip; not run for a question without words */
+};
+
+/* The vector of a question, by the embedder whose vectors cover most documents there.  0 with out->n 0 too
+ * when there is no embedder, or it fails: search goes on by words then.  -1 with the reason in the task when the
+ * database fails. */
+int embed_question(struct task *, const struct config *, const struct embed_question *, struct vector *out);
 
 /* Make the vectors of a stored version that the embedder wanted for the workspace (0: for the tenant) has not made yet.
  * 0 also when there is no embedder.  -1 with the reason in the task; the version then has no vectors of that embedder.

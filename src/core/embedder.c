@@ -3,9 +3,8 @@
 
 #include <string.h>
 
-#include "base/log.h"
+#include "core/offer.h"
 #include "store/db.h"
-#include "store/secret.h"
 
 struct own_embedder embedder_own(struct arena *arena, const struct config *config)
 {
@@ -22,21 +21,13 @@ struct own_embedder embedder_own(struct arena *arena, const struct config *confi
 /* A tenant's own provider: its address is not the operator's, its key is sealed. */
 static int reach_own(struct task *task, PGresult *rows, struct embed_setup *setup)
 {
-	const char *kind = db_text(rows, 0, "kind"), *sealed = db_text(rows, 0, "sealed_key");
+	const char *kind = db_text(rows, 0, "kind");
 
 	setup->ollama = kind != NULL && strcmp(kind, "ollama") == 0;
 	setup->url = db_text(rows, 0, "url");
 	setup->guarded = true;
-	if (sealed == NULL)
+	if (offer_unseal(task, setup->provider, setup->url, db_text(rows, 0, "sealed_key"), &setup->key) == 0)
 		return 0;
-	setup->key = secret_unseal(task->arena, sealed,
-		arena_printf(
-			task->arena, "%lld %s %s", (long long)task->identity.tenant_id, setup->provider, setup->url));
-	if (setup->key != NULL)
-		return 0;
-	log_event(LOG_ERROR, task, "secret",
-		"provider=%s problem=\"its key cannot be unsealed; is secret.file the one it was sealed with?\"",
-		setup->provider);
 	return fail(task, 502, "embed_sealed", "The key of the provider %s cannot be read.", setup->provider);
 }
 

@@ -19,13 +19,15 @@
 #include "base/field.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/str.h"
 #include "base/temp.h"
+#include "core/transcribe.h"
 
 enum {
-	GRACE_S = 5,         /* beyond the program's own limit of time */
-	TURN_S = 120,        /* for others' files to be read first */
-	LOOK_MS = 500,       /* between two looks after the client */
+	GRACE_S = 5,          /* beyond the program's own limit of time */
+	TURN_S = 120,         /* for others' files to be read first */
+	LOOK_MS = 500,        /* between two looks after the client */
 	HEAD_BYTES = 1 << 16, /* of the first line, and of a complaint */
 	PIECE_BYTES = 1 << 20
 };
@@ -132,7 +134,7 @@ static const char *known_code(const char *code)
 }
 
 /* Why the program could read nothing: a line of JSON. */
-static int refused(struct task *task, int err, int status)
+static int refused(struct task *task, int err, int status, struct extracted *out)
 {
 	struct task reading = {.arena = task->arena, .id = task->id, .gone_fd = -1};
 	const char *code = NULL, *message = NULL;
@@ -144,6 +146,7 @@ static int refused(struct task *task, int err, int status)
 	if (json_object_is_type(complaint, json_type_object)) {
 		field_text(&reading, complaint, "code", &code);
 		field_text(&reading, complaint, "message", &message);
+		field_text(&reading, complaint, "kind", &out->kind);
 	}
 	code = code == NULL ? NULL : known_code(code);
 	if (code != NULL && message != NULL)
@@ -243,7 +246,21 @@ static int read_output(struct task *task, int fd, struct extracted *out)
 	return split(task, text + taken, len - taken, out);
 }
 
-int extract_file(struct task *task, const struct config *config, int fd, const char *name, const char *type,
+static int run_in_turn(struct task *task, const struct config *config, char *const *argv, const int fds[3], int *status)
+{
+	int64_t began_us;
+	int result;
+
+	if (take_place(task) < 0)
+		return -1;
+	began_us = clock_us();
+	result = run(task, config, argv, fds, status);
+	metrics_observe(METRIC_EXTRACTION_TIME, 0, clock_us() - began_us);
+	give_place();
+	return result;
+}
+
+static int extract(struct task *task, const struct config *config, int fd, const char *name, const char *type,
 	struct extracted *out)
 {
 	struct arena *arena = task->arena;
@@ -258,10 +275,7 @@ int extract_file(struct task *task, const struct config *config, int fd, const c
 	memset(out, 0, sizeof(*out));
 	if (fds[1] < 0 || fds[2] < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		return fail(task, 503, "disk", "There is no place for a temporary file at the moment.");
-	if (take_place(task) < 0)
-		return -1;
-	result = run(task, config, argv, fds, &status);
-	give_place();
+	result = run_in_turn(task, config, argv, fds, &status);
 	if (task->failure.status != 0)
 		return -1;
 	if (fail_if_stopped(task) < 0)
@@ -269,9 +283,57 @@ int extract_file(struct task *task, const struct config *config, int fd, const c
 	if (result < 0)
 		return fail(task, 422, "file_too_slow", "Reading the file took too long.");
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return refused(task, fds[2], status);
+		return refused(task, fds[2], status, out);
 	return read_output(task, fds[1], out);
 }
+
+/* ---- sound and film ---- */
+
+static int keep_words(struct task *task, const struct transcript *transcript, struct extracted *out)
+{
+	int fd = temp_open(task->arena);
+	struct extract_part *part = arena_get(task->arena, sizeof(*part));
+
+	if (transcript->text[strspn(transcript->text, " \t\r\n")] == '\0')
+		return fail(task, 422, "file_no_text", "Nothing is said in the recording.");
+	if (fd < 0 || temp_write(fd, transcript->text, transcript->len) < 0)
+		return fail(task, 503, "disk", "There is no place for the text at the moment.");
+	part->text = temp_map(task->arena, fd, &part->len);
+	if (part->text == MAP_FAILED)
+		return fail(task, 503, "disk", "There is no place for the text at the moment.");
+	out->parts = part;
+	out->n_parts = 1;
+	return 0;
+}
+
+/* A service of models listens to it. */
+static int listen_to(struct task *task, const struct config *config, int fd, const char *name, struct extracted *out)
+{
+	struct arena *small = arena_within(task->arena);
+	const struct recording recording = {.fd = fd, .kind = out->kind, .name = name};
+	struct transcript transcript;
+	int result = transcribe(task, config, &recording, small, &transcript);
+
+	if (result == 0)
+		result = keep_words(task, &transcript, out);
+	arena_empty(small);
+	return result;
+}
+
+int extract_file(struct task *task, const struct config *config, int fd, const char *name, const char *type,
+	struct extracted *out)
+{
+	int result = extract(task, config, fd, name, type, out);
+
+	metrics_add(
+		METRIC_EXTRACTIONS, metrics_place(LABEL_EXTRACTED, result == 0 ? "done" : task->failure.code), 0, 1);
+	if (result == 0 || strcmp(task->failure.code, "file_audio") != 0)
+		return result;
+	fail_clear(task);
+	return listen_to(task, config, fd, name, out);
+}
+
+/* ---- what can be read ---- */
 
 static const char *ask_kinds(struct task *task, const struct config *config)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * Files become text, in a program of its own (exedra-extract(8)): what a stranger's file does there, it does there. */
+ * Files become text, in a program of its own (exedra-extract(8)): what a stranger's file does there, it does there.
+ * Sound and film are transcribed. */
 #ifndef EXEDRA_EXTRACT_H
 #define EXEDRA_EXTRACT_H
 
@@ -23,7 +24,7 @@ struct extracted {
 /* How many files this process has read at the same time.  Set once, before the first. */
 void extract_limit(int most);
 /* Read a file (its descriptor, from the beginning).  Everything belongs to the task's arena.  -1 with the reason in the
- * task: a 422 with a code file_..., a 503 when it cannot be tried. */
+ * task: a 422 with a code file_..., a 503 when it cannot be tried, or what transcribe() says. */
 int extract_file(struct task *, const struct config *, int fd, const char *name, const char *type, struct extracted *);
 /* What it can read here: a line for each kind, its MIME type, a tab, its extensions with a space between; asked for once a
  * process.  NULL with a 503 in the task when it cannot be asked. */

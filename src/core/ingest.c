@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/temp.h"
 #include "base/utf8.h"
 #include "core/chunk.h"
@@ -219,7 +220,21 @@ static int embed_known(struct task *task, const struct config *config, const str
 	return embed_replacement(task, config, NULL, d->external_id, d->version, d->title);
 }
 
-int ingest_document(struct task *task, const struct config *config, const struct file *file, struct document *d)
+void ingest_count_failure(const struct task *task)
+{
+	metrics_add(METRIC_DOCUMENT_FAILURES, metrics_place(LABEL_REASON, task->failure.code), 0, 1);
+}
+
+static int count(const struct task *task, int result)
+{
+	if (result == 0)
+		metrics_add(METRIC_DOCUMENTS, 0, 0, 1);
+	else
+		ingest_count_failure(task);
+	return result;
+}
+
+static int store(struct task *task, const struct config *config, const struct file *file, struct document *d)
 {
 	bool own = d->version == NULL;
 	int n_chunks = own ? write_version(task, config, d) : 0;
@@ -234,7 +249,12 @@ int ingest_document(struct task *task, const struct config *config, const struct
 	return -1;
 }
 
-int ingest_replace(struct task *task, const struct config *config, struct document *d)
+int ingest_document(struct task *task, const struct config *config, const struct file *file, struct document *d)
+{
+	return count(task, store(task, config, file, d));
+}
+
+static int replace(struct task *task, const struct config *config, struct document *d)
 {
 	struct arena *arena = task->arena;
 	const char *id = db_int_arg(arena, d->id);
@@ -253,6 +273,11 @@ int ingest_replace(struct task *task, const struct config *config, struct docume
 		fail(task, 404, "document_unknown", "There is no such document.");
 	abandon(task, d->version);
 	return -1;
+}
+
+int ingest_replace(struct task *task, const struct config *config, struct document *d)
+{
+	return count(task, replace(task, config, d));
 }
 
 int ingest_place(struct task *task, const struct config *config, const char *workspace_id, const char *document_id,

@@ -24,6 +24,9 @@ struct document {
 int ingest_document(struct task *, const struct config *, const struct file *, struct document *);
 /* Give a document another text. */
 int ingest_replace(struct task *, const struct config *, struct document *);
+/* For the metrics: a document was not stored, for a reason from elsewhere (ingest_document() and ingest_replace() count
+ * their own). */
+void ingest_count_failure(const struct task *);
 /* Put a stored document into workspaces by slug; unknown slugs are passed over. */
 int ingest_add_to(
 	struct task *, const struct config *, const struct document *, const char *const *slugs, size_t n_slugs);

@@ -11,8 +11,10 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "core/embed.h"
 #include "core/read.h"
+#include "core/retain.h"
 #include "core/segment.h"
 #include "core/worker_id.h"
 #include "store/db.h"
@@ -21,6 +23,7 @@ enum {
 	LOOK_S = 2,        /* between two looks for jobs that others have left */
 	MAX_TRIES = 5,     /* of a job that fails for a reason that may pass */
 	FIRST_PAUSE_S = 5, /* before the second try; twice as long before each further one */
+	COUNT_S = 2,       /* between two counts of those that wait */
 };
 
 static const struct job_kind kinds[] = {
@@ -28,6 +31,7 @@ static const struct job_kind kinds[] = {
 	{"embed_version", embed_job, embed_job_failed},
 	{"embed_check", embed_check, embed_check_failed},
 	{"merge_words", segment_merge, segment_merge_failed},
+	{"retain", retain_job, retain_job_failed},
 };
 
 static struct {
@@ -91,6 +95,11 @@ static void end_job(
 	int tries = (int)db_int(job, 0, "tries");
 	bool again = result != 0 && task->failure.status >= 500 && tries < MAX_TRIES;
 
+	metrics_add(METRIC_JOBS, metrics_place(LABEL_KIND, kind->name),
+		result == 0 ? METRICS_JOB_DONE
+		: again     ? METRICS_JOB_AGAIN
+			    : METRICS_JOB_FAILED,
+		1);
 	if (result != 0)
 		log_event(LOG_WARNING, task, "job_failed", "job=%s kind=%s try=%d code=%s", db_text(job, 0, "job_id"),
 			kind->name, tries, task->failure.code);
@@ -133,9 +142,31 @@ static bool work_once(const struct config *config, struct arena *arena)
 		.role = ADMIN};
 	task.id = arena_printf(arena, "job-%s", db_text(job, 0, "job_id"));
 	set_task(&task);
+	metrics_add(METRIC_JOBS_RUNNING, metrics_place(LABEL_KIND, kind->name), 0, 1);
 	end_job(&task, config, kind, job, run(&task, config, kind, db_text(job, 0, "subject_id")));
+	metrics_add(METRIC_JOBS_RUNNING, metrics_place(LABEL_KIND, kind->name), 0, -1);
 	set_task(NULL);
 	return true;
+}
+
+void job_tick(void)
+{
+	struct task task = {.gone_fd = -1, .id = "upkeep", .db_patience_ms = 2000};
+	int64_t n[sizeof(kinds) / sizeof(kinds[0])] = {0};
+	PGresult *rows;
+	size_t i;
+	int row;
+
+	if (!metrics_turn(COUNT_S) || (task.arena = arena_new()) == NULL)
+		return;
+	rows = db_rows(&task, &sql_job_waiting, NO_ARGS);
+	for (row = 0; rows != NULL && row < PQntuples(rows); row++)
+		for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+			if (strcmp(db_text(rows, row, "kind"), kinds[i].name) == 0)
+				n[i] = db_int(rows, row, "n");
+	for (i = 0; rows != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		metrics_set_shared(METRIC_JOBS_WAITING, metrics_place(LABEL_KIND, kinds[i].name), n[i]);
+	arena_free(task.arena);
 }
 
 int job_work(const struct config *config, int most, int seconds)

@@ -22,6 +22,8 @@ void job_stir(void);
 /* Do what is due: at most `most` jobs, none begun after so many seconds.  How many were done. */
 int job_work(const struct config *, int most, int seconds);
 
+/* Upkeep, once a second: how many jobs wait, for the metrics. */
+void job_tick(void);
 /* In a worker process: the thread.  job_stop() lets the job under way go on elsewhere, later. */
 void job_start(const struct config *);
 void job_stop(void);

@@ -72,7 +72,7 @@ static void list_sources(struct chat *chat)
 /* Once it is certain what becomes of it. */
 static void count(const struct chat *chat, const char *state, bool charged)
 {
-	int provider = metrics_place(LABEL_PROVIDER, chat->setup.name);
+	int provider = metrics_provider(chat->setup.name, METRICS_CHAT);
 
 	metrics_add(METRIC_CHATS, metrics_place(LABEL_OUTCOME, state), 0, 1);
 	if (!charged)
@@ -109,6 +109,7 @@ static int store(struct chat *chat, const char *state, bool include, bool charge
 	bool tried = false;
 
 	chat->closing = true;
+	chat->charged = charge;
 	task->identity.entry = ENTER_NOTHING; /* close_chat() begins its transaction by the ticket itself */
 	while (db_rows(task, &sql_chat_close, args, 14) == NULL) {
 		if (tried && strcmp(task->failure.code, "chat_gone") == 0)

@@ -10,19 +10,22 @@
 
 #include "base/config.h"
 #include "config.h"
+#include "ctl/run.h"
 #include "ctl/script.h"
+#include "ctl/transfer.h"
 #include "ctl/work.h"
 #include "base/arena.h"
 #include "statements.h"
 #include "store/db.h"
 #include "store/secret.h"
 
-enum { MAX_ARGS = 4, OLDEST_PROGRAM = 1 };
+enum { MAX_ARGS = 8, OLDEST_PROGRAM = 1 };
 
 /* What the command line said. */
 static struct {
-	const char *conninfo, *config, *runtime_role, *role, *account, *label, *expires, *key, *model, *context,
-		*preferred, *kind, *dimensions, *workspace;
+	const char *conninfo, *config, *runtime_role, *admin_role, *since, *action, *role, *account, *label, *expires, *key, *model, *context,
+		*preferred, *kind, *dimensions, *workspace, *tenant,
+		*read_only, *groups, *workspaces, *cidr;
 } said;
 
 /* A command: words, the statement it is, where its parameters come from. */
@@ -46,12 +49,25 @@ static const struct command commands[] = {
 	{"account", "resume", "TENANT USERNAME", &sql_ctl_account_resume, 2, {0}},
 	{"account", "delete", "TENANT USERNAME", &sql_ctl_account_delete, 2, {0}},
 	{"account", "grant", "TENANT USERNAME WORKSPACE", &sql_ctl_account_grant, 3, {0}},
-	{"key", "create", "TENANT [--account USERNAME] [--label TEXT] [--expires SECONDS]", &sql_ctl_key_create, 1,
-		{&said.account, &said.label, &said.expires}},
+	{"key", "create",
+		"TENANT [--account USERNAME] [--label TEXT] [--expires SECONDS] [--read-only]\n"
+		"               [--groups GROUP,...] [--workspaces SLUG,...] [--cidr NETWORK,...]",
+		&sql_ctl_key_create, 1,
+		{&said.account, &said.label, &said.expires, &said.read_only, &said.groups, &said.workspaces,
+			&said.cidr}},
 	{"key", "list", "TENANT", &sql_ctl_key_list, 1, {0}},
 	{"key", "suspend", "TENANT ID", &sql_ctl_key_suspend, 2, {0}},
 	{"key", "resume", "TENANT ID", &sql_ctl_key_resume, 2, {0}},
 	{"key", "delete", "TENANT ID", &sql_ctl_key_delete, 2, {0}},
+	{"limit", "set",
+		"TENANT requests_minute|chats_day|tokens_day|tokens_month NUMBER\n"
+		"               [--account USERNAME | --key ID]",
+		&sql_ctl_limit_set, 3, {&said.account, &said.key}},
+	{"limit", "unset", "TENANT LIMIT [--account USERNAME | --key ID]", &sql_ctl_limit_unset, 2,
+		{&said.account, &said.key}},
+	{"limit", "list", "TENANT", &sql_ctl_limit_list, 1, {0}},
+	{"session", "list", "TENANT", &sql_ctl_session_list, 1, {0}},
+	{"session", "end", "TENANT USERNAME", &sql_ctl_session_end, 2, {0}},
 	{"provider", "list", "TENANT", &sql_ctl_provider_list, 1, {0}},
 	{"provider", "delete", "TENANT NAME", &sql_ctl_provider_delete, 2, {0}},
 	{"setting", "set", "TENANT NAME VALUE", &sql_ctl_setting_set, 3, {0}},
@@ -63,6 +79,10 @@ static const struct command commands[] = {
 	{"embedder", "list", "TENANT", &sql_ctl_embedder_list, 1, {0}},
 };
 
+/* One word, and no operands. */
+static const struct command audit = {
+	"audit", "", "", &sql_ctl_audit, 0, {&said.tenant, &said.since, &said.action}};
+
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 static void usage(FILE *to)
@@ -70,8 +90,10 @@ static void usage(FILE *to)
 	int i;
 
 	fputs("usage: exedractl [-c FILE] [-d CONNINFO] COMMAND\n\n"
-	      "  init [--runtime-role ROLE]      make the schema in the database\n"
-	      "  upgrade [--runtime-role ROLE]   bring it to this program's version\n"
+	      "  init [--runtime-role ROLE] [--admin-role ROLE]\n"
+	      "                                  make the schema in the database\n"
+	      "  upgrade [--runtime-role ROLE] [--admin-role ROLE]\n"
+	      "                                  bring it to this program's version\n"
 	      "  work                            do what waits to be done in the background, where no pool runs\n",
 		to);
 	for (i = 0; i < N_COMMANDS; i++)
@@ -80,38 +102,18 @@ static void usage(FILE *to)
 	      "               [--kind openai|ollama]\n"
 	      "                                  KEY is sealed with the file secret.file; - reads it from standard "
 	      "input\n"
+	      "  audit [--tenant NAME] [--since TIME] [--action NAME]\n"
+	      "                                  who changed what\n"
+	      "  export --tenant NAME            write all that a tenant has to standard output\n"
+	      "  import [--tenant NAME]          make a tenant of such a file on standard input, here with another "
+	      "name\n"
 	      "\n  --version, --help\n",
 		to);
-}
-
-static int fail_with(PGconn *pg, const PGresult *rows)
-{
-	const char *primary = rows == NULL ? NULL : PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
-	const char *sqlstate = rows == NULL ? NULL : PQresultErrorField(rows, PG_DIAG_SQLSTATE);
-
-	if (sqlstate != NULL && (strcmp(sqlstate, "3F000") == 0 || strcmp(sqlstate, "42883") == 0))
-		fprintf(stderr, "exedractl: %s (has `exedractl init` been run on this database?)\n", primary);
-	else if (primary != NULL)
-		fprintf(stderr, "exedractl: %s\n", primary);
-	else
-		fprintf(stderr, "exedractl: %s", PQerrorMessage(pg));
-	return 1;
 }
 
 static const char *config_path(void)
 {
 	return said.config != NULL ? said.config : access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
-}
-
-static PGresult *run(PGconn *pg, const struct stmt *stmt, const char *const *args)
-{
-	PGresult *rows = PQexecParams(pg, stmt->text, stmt->n_params, NULL, args, NULL, NULL, 0);
-
-	if (PQresultStatus(rows) == PGRES_TUPLES_OK || PQresultStatus(rows) == PGRES_COMMAND_OK)
-		return rows;
-	fail_with(pg, rows);
-	PQclear(rows);
-	return NULL;
 }
 
 /* Rows as lines, columns separated by tabs.  A void function's empty column prints nothing. */
@@ -201,14 +203,6 @@ static int set_provider(PGconn *pg, char **operands)
 	return made == NULL ? 1 : 0;
 }
 
-static int run_simple(PGconn *pg, const struct stmt *stmt, const char *const *args)
-{
-	PGresult *rows = run(pg, stmt, args);
-
-	PQclear(rows);
-	return rows == NULL ? -1 : 0;
-}
-
 static int run_text(PGconn *pg, const struct script *script)
 {
 	PGresult *rows = PQexec(pg, script->text);
@@ -253,8 +247,10 @@ static int apply(PGconn *pg, int version)
 	for (script = scripts; script->folder != NULL; script++)
 		if (strcmp(script->folder, "function") == 0 && run_text(pg, script) < 0)
 			return -1;
-	if (said.runtime_role != NULL)
-		return run_simple(pg, &sql_ctl_schema_grant, &said.runtime_role);
+	if (said.runtime_role != NULL && run_simple(pg, &sql_ctl_schema_grant, &said.runtime_role) < 0)
+		return -1;
+	if (said.admin_role != NULL)
+		return run_simple(pg, &sql_ctl_schema_grant_admin, &said.admin_role);
 	return 0;
 }
 
@@ -344,8 +340,16 @@ static bool usable(char **words, int n)
 {
 	const struct command *command = find_command(words, n);
 
-	if (is(words, n, "init", NULL) || is(words, n, "upgrade", NULL) || is(words, n, "work", NULL))
+	if (is(words, n, "init", NULL) || is(words, n, "upgrade", NULL) || is(words, n, "work", NULL) ||
+		is(words, n, "audit", NULL) ||
+		is(words, n, "import", NULL))
 		return true;
+	if (is(words, n, "export", NULL)) {
+		if (said.tenant != NULL)
+			return true;
+		fputs("usage: exedractl export --tenant NAME >FILE\n", stderr);
+		return false;
+	}
 	if (is(words, n, "provider", "set")) {
 		if (n == 5)
 			return true;
@@ -366,6 +370,12 @@ static int dispatch(PGconn *pg, char **words, int n)
 {
 	if (is(words, n, "init", NULL) || is(words, n, "upgrade", NULL))
 		return upgrade(pg, strcmp(words[0], "init") == 0);
+	if (is(words, n, "audit", NULL))
+		return run_command(pg, &audit, words, 0);
+	if (is(words, n, "export", NULL))
+		return export_tenant(pg, said.tenant);
+	if (is(words, n, "import", NULL))
+		return import_tenant(pg, config_path(), said.tenant);
 	if (is(words, n, "provider", "set"))
 		return set_provider(pg, words + 2);
 	return run_command(pg, find_command(words, n), words + 2, n - 2);
@@ -374,13 +384,17 @@ static int dispatch(PGconn *pg, char **words, int n)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"runtime-role", required_argument, NULL, 'R'},
+		{"admin-role", required_argument, NULL, 'A'}, {"since", required_argument, NULL, 's'},
+		{"action", required_argument, NULL, 'n'},
 		{"role", required_argument, NULL, 'r'}, {"account", required_argument, NULL, 'a'},
 		{"label", required_argument, NULL, 'l'}, {"expires", required_argument, NULL, 'e'},
 		{"key", required_argument, NULL, 'k'}, {"model", required_argument, NULL, 'm'},
 		{"context", required_argument, NULL, 'C'}, {"preferred", no_argument, NULL, 'p'},
 		{"kind", required_argument, NULL, 'K'}, {"dimensions", required_argument, NULL, 'D'},
-		{"workspace", required_argument, NULL, 'w'}, {"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'}, {0}};
+		{"workspace", required_argument, NULL, 'w'},
+		{"read-only", no_argument, NULL, 'o'}, {"groups", required_argument, NULL, 'g'},
+		{"workspaces", required_argument, NULL, 'W'}, {"cidr", required_argument, NULL, 'i'}, {"tenant", required_argument, NULL, 't'},
+		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
 	PGconn *pg;
 	int option, status;
 
@@ -394,6 +408,15 @@ int main(int argc, char **argv)
 			break;
 		case 'R':
 			said.runtime_role = optarg;
+			break;
+		case 'A':
+			said.admin_role = optarg;
+			break;
+		case 's':
+			said.since = optarg;
+			break;
+		case 'n':
+			said.action = optarg;
 			break;
 		case 'r':
 			said.role = optarg;
@@ -427,6 +450,21 @@ int main(int argc, char **argv)
 			break;
 		case 'w':
 			said.workspace = optarg;
+			break;
+		case 't':
+			said.tenant = optarg;
+			break;
+		case 'o':
+			said.read_only = "true";
+			break;
+		case 'g':
+			said.groups = optarg;
+			break;
+		case 'W':
+			said.workspaces = optarg;
+			break;
+		case 'i':
+			said.cidr = optarg;
 			break;
 		case 'V':
 			puts("exedractl " PACKAGE_VERSION);

@@ -3,10 +3,13 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/http.h"
 #include "core/extract.h"
 #include "core/job.h"
+#include "core/retain.h"
 #include "core/watch.h"
 #include "core/worker_id.h"
 #include "llm/slots.h"
@@ -25,8 +28,10 @@ int work(const char *path, const char *conninfo)
 		fprintf(stderr, "exedractl: %s\n", problem);
 		return 1;
 	}
-	if (conninfo != NULL)
-		config->db_url = conninfo;
+	if (conninfo != NULL) {
+		free((char *)config->db_url);
+		config->db_url = strdup(conninfo);
+	}
 	if (secret_open() < 0 || http_start() < 0) {
 		fputs("exedractl: libsodium or libcurl does not work here.\n", stderr);
 		return 1;
@@ -39,6 +44,7 @@ int work(const char *path, const char *conninfo)
 	slots_limit(1);
 	extract_limit(1);
 	watch_sweep(config);
+	retain_sweep(config);
 	n = job_work(config, INT_MAX, MOST_S);
 	printf("%d jobs\n", n);
 	http_stop();

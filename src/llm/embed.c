@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/str.h"
 #include "llm/provider.h"
 #include "llm/slots.h"
@@ -28,9 +29,12 @@ struct batch {
 	const char *const *texts;
 	int n;
 	struct arena *arena; /* of what is needed until its vectors are there */
+	struct http_call *http;
 	struct str *answer;
 	bool too_long;
 	int64_t deadline_ms;
+	int64_t asked_us; /* 0: something has come */
+	int name;         /* of the provider, among the metrics */
 };
 
 bool embed_of_server(const struct config *config, struct embed_setup *setup)
@@ -99,6 +103,9 @@ static int on_data(void *arg, const char *bytes, size_t len)
 	struct batch *batch = arg;
 	size_t most = HEAD_BYTES + (size_t)batch->n * VECTORS_MAX_DIMENSION * VECTORS_NUMBER_BYTES;
 
+	if (batch->asked_us != 0 && batch->http->status == 200)
+		metrics_observe(METRIC_FIRST_BYTE, batch->name, clock_us() - batch->asked_us);
+	batch->asked_us = 0;
 	batch->too_long = batch->answer->len + len > most;
 	if (batch->too_long)
 		return -1;
@@ -199,9 +206,22 @@ static bool worth_another(const struct batch *batch, const struct http_call *htt
 	       (http->status == 429 || http->status == 500 || (http->status >= 502 && http->status <= 504));
 }
 
-static void run(struct batch *batch, struct http_call *http)
+static void try_once(struct batch *batch)
+{
+	struct http_call *http = batch->http;
+
+	str_clear(batch->answer);
+	batch->asked_us = clock_us();
+	metrics_add(METRIC_ATTEMPTS, batch->name, 0, 1);
+	http_run(batch->call->task, http);
+	metrics_add(METRIC_ATTEMPT_ENDS, batch->name,
+		http->end == HTTP_DONE && http->status != 200 ? METRICS_REFUSED : (int)http->end, 1);
+}
+
+static void run(struct batch *batch)
 {
 	struct task *task = batch->call->task;
+	struct http_call *http = batch->http;
 	int try, wait_ms;
 
 	for (try = 1;; try++) {
@@ -209,8 +229,7 @@ static void run(struct batch *batch, struct http_call *http)
 
 		http->fresh = try > 1;
 		http->first_timeout_s = http->idle_timeout_s = http->total_timeout_s = left_s < 1 ? 1 : left_s;
-		str_clear(batch->answer);
-		http_run(task, http);
+		try_once(batch);
 		wait_ms = http->retry_after_s > 0 ? http->retry_after_s * 1000 : try * FIRST_PAUSE_MS;
 		if (try == MAX_TRIES || !worth_another(batch, http, wait_ms))
 			return;
@@ -257,6 +276,7 @@ static int ask(struct batch *batch, struct vectors *vectors)
 		.arg = batch,
 		.url = target(batch->arena, call->setup)};
 
+	batch->http = &http;
 	batch->answer = str_new(batch->arena);
 	if (call->question && http.connect_timeout_s > QUESTION_S)
 		http.connect_timeout_s = QUESTION_S;
@@ -264,7 +284,7 @@ static int ask(struct batch *batch, struct vectors *vectors)
 		http.allowed = config->outbound_allow == NULL ? "" : config->outbound_allow;
 	if (take_slot(batch) < 0)
 		return -1;
-	run(batch, &http);
+	run(batch);
 	return judge(batch, &http, vectors);
 }
 
@@ -279,8 +299,11 @@ static int take_batch(struct embed_call *call, struct arena *small, int from, in
 	if (call->question && seconds > QUESTION_S)
 		seconds = QUESTION_S;
 	batch.deadline_ms = clock_ms() + seconds * 1000;
-	if (ask(&batch, &vectors) < 0)
+	batch.name = metrics_provider(call->setup->provider, METRICS_EMBEDDING);
+	if (ask(&batch, &vectors) < 0) {
+		metrics_add(METRIC_PROVIDER_ERRORS, batch.name, metrics_place(LABEL_CODE, call->task->failure.code), 1);
 		return -1;
+	}
 	bytes = (size_t)vectors.dimension * sizeof(float);
 	call->dimension = vectors.dimension;
 	if (call->vectors == NULL)

@@ -429,7 +429,7 @@ static struct reading *reading_new(struct llm_call *call, struct http_call *http
 	reading->small = arena_within(arena);
 	reading->text = str_new(arena);
 	reading->body = str_new(arena);
-	reading->name = metrics_place(LABEL_PROVIDER, call->setup->name);
+	reading->name = metrics_provider(call->setup->name, METRICS_CHAT);
 	return reading;
 }
 
@@ -514,7 +514,7 @@ static int complete(struct llm_call *call)
 		result = ask(call, request, body);
 	}
 	if (result < 0)
-		metrics_add(METRIC_PROVIDER_ERRORS, metrics_place(LABEL_PROVIDER, call->setup->name),
+		metrics_add(METRIC_PROVIDER_ERRORS, metrics_provider(call->setup->name, METRICS_CHAT),
 			metrics_place(LABEL_CODE, call->task->failure.code), 1);
 	return result;
 }

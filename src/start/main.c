@@ -16,10 +16,12 @@
 #include "base/http.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/tally.h"
 #include "config.h"
 #include "core/embed.h"
 #include "core/extract.h"
 #include "core/job.h"
+#include "core/retain.h"
 #include "core/watch.h"
 #include "core/worker_id.h"
 #include "llm/provider.h"
@@ -29,6 +31,7 @@
 #include "start/socket.h"
 #include "store/pool.h"
 #include "store/secret.h"
+#include "store/used.h"
 #include "web/dispatch.h"
 #include "web/route.h"
 #include "web/wire.h"
@@ -56,8 +59,9 @@ static int print_routes(void)
 	if (arena == NULL)
 		return 1;
 	for (row = routes; row->pattern != NULL; row++)
-		printf("%s\t%s\t%s\t%s\t%s\t%s\n", route_method_name(row->method), row->pattern, role_name(row->least),
-			route_needs_text(arena, row->needs), route_form_name(row->form), row->description);
+		printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\n", route_method_name(row->method), row->pattern, role_name(row->least),
+			route_needs_text(arena, row->needs), route_form_name(row->form), row->description,
+			route_group_name(row->group));
 	arena_free(arena);
 	return 0;
 }
@@ -83,6 +87,7 @@ static void work_a_little(const struct config *config)
 	job_work(config, SLICE_JOBS, SLICE_S);
 	if (secret_below(SWEEP_ONE_IN) == 0) {
 		watch_sweep(config);
+		retain_sweep(config);
 		embed_note(config);
 	}
 }
@@ -104,6 +109,7 @@ static int run_cgi(const struct config *config)
 	slots_limit(1);
 	wire_open_cgi(&wire, environ);
 	dispatch(&wire, config, arena);
+	used_flush();
 	work_a_little(config);
 	arena_free(arena);
 	http_stop();
@@ -120,7 +126,7 @@ static void open_metrics(const struct config *config)
 		n++;
 	if (metrics_open(n) < 0)
 		log_event(LOG_WARNING, NULL, "metrics", "problem=\"out of memory: nothing is counted\"");
-	metrics_place(LABEL_PROVIDER, provider_of_server(config).name);
+	metrics_provider(provider_of_server(config).name, METRICS_CHAT);
 }
 
 static int run_pool(struct config *config, const char *path, bool verbose)
@@ -143,6 +149,8 @@ static int run_pool(struct config *config, const char *path, bool verbose)
 		own = strdup(config->listen); /* the master may read a new configuration */
 	}
 	open_metrics(config);
+	if (tally_open() < 0)
+		log_event(LOG_WARNING, NULL, "metrics", "problem=\"out of memory: guesses are not counted\"");
 	FCGX_Init();
 	signal(SIGPIPE, SIG_IGN);
 	/* Few arenas: a thousand threads would otherwise each keep memory of their own. */

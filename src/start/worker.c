@@ -26,6 +26,7 @@
 #include "core/extract.h"
 #include "core/ingest.h"
 #include "core/job.h"
+#include "core/retain.h"
 #include "core/settle.h"
 #include "core/watch.h"
 #include "core/worker_id.h"
@@ -33,6 +34,7 @@
 #include "start/graveyard.h"
 #include "store/pool.h"
 #include "store/secret.h"
+#include "store/used.h"
 #include "web/dispatch.h"
 #include "web/wire.h"
 
@@ -111,6 +113,19 @@ static bool take_lead(void)
 	return leads;
 }
 
+/* Out of descriptors or of memory: others may give some back soon.  A line a second tells it. */
+static void wait_for_room(void)
+{
+	static time_t told;
+	struct timespec pause = {0, 10000000};
+	int error = errno;
+	time_t now = time(NULL);
+
+	if (__atomic_exchange_n(&told, now, __ATOMIC_RELAXED) != now)
+		log_event(LOG_ERROR, NULL, "accept", "error=\"%s\"", strerror(error));
+	nanosleep(&pause, NULL);
+}
+
 /* Wait for a connection; -1 when the worker drains. */
 static int accept_next(void)
 {
@@ -127,12 +142,8 @@ static int accept_next(void)
 		fd = accept4(worker.listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			return fd;
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-			struct timespec pause = {0, 10000000};
-
-			log_event(LOG_ERROR, NULL, "accept", "error=\"%s\"", strerror(errno));
-			nanosleep(&pause, NULL);
-		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+			wait_for_room();
 	}
 }
 
@@ -340,7 +351,9 @@ static int close_gates(void)
 static void tick(void)
 {
 	watch_tick();
+	job_tick();
 	settle_tick();
+	used_tick();
 	graveyard_tick();
 }
 
@@ -379,6 +392,7 @@ static void keep_up(const sigset_t *signals)
 		tick();
 		if (left_s-- == 0) {
 			ingest_sweep();
+			retain_sweep(worker.config);
 			left_s = SWEEP_S;
 		}
 	}
@@ -411,6 +425,7 @@ int worker_run(const struct config *config, int listen_fd, const char *id)
 		log_event(LOG_WARNING, NULL, "drain_cut", "requests=%d drain=%d", left, config->drain_s);
 		_exit(0); /* threads are still at work: nothing may be taken from under them */
 	}
+	used_flush();
 	http_stop();
 	pool_close();
 	close(worker.wake_fd);

@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "store/pool.h"
 #include "store/sqlstate.h"
+#include "store/used.h"
 
 enum { MAX_CALLS = 8, MAX_TRIES = 3, MAX_PARAMS = 16, MAX_RIDERS = 15 };
 
@@ -27,7 +28,7 @@ struct turn {
 		int call;
 		bool prepare;
 		PGresult *rows;
-	} queued[2 * (MAX_CALLS + 1)]; /* what results will come, in order */
+	} queued[2 * (MAX_CALLS + 2)]; /* what results will come, in order */
 	PGresult *error;               /* the first one */
 	bool lost;                     /* the connection died, or did not answer in time */
 	bool spoilt;                   /* it shared a transaction that failed: it has to be done alone */
@@ -270,18 +271,21 @@ static void learn_identity(struct task *task, PGresult *rows)
 	task->identity.tenant_id = db_int(rows, 0, "tenant_id");
 	task->identity.account_id = db_int(rows, 0, "account_id");
 	task->identity.role = (enum role)db_int(rows, 0, "role");
+	task->identity.limited = db_true(rows, 0, "limited");
+	if (task->identity.entry == ENTER_BY_KEY)
+		used_note(task->identity.key_hash);
 }
 
 /* The statement that begins the task's transactions, in calls[0]; returns how many that are (0 or 1). */
 static int entry_call(struct task *task, struct db_call *call)
 {
-	static const int hash_length[] = {(int)sizeof(task->identity.key_hash), 0, 0, 0, 0};
+	static const int hash_length[] = {(int)sizeof(task->identity.key_hash), 0, 0, 0, 0, 0, 0};
 	struct identity *who = &task->identity;
 	const char **args;
 
 	if (who->entry == ENTER_NOTHING)
 		return 0;
-	args = arena_get(task->arena, 5 * sizeof(*args));
+	args = arena_get(task->arena, 7 * sizeof(*args));
 	call->args = args;
 	if (who->entry == ENTER_BY_TICKET) {
 		call->stmt = &sql_session_resume;
@@ -308,23 +312,46 @@ static int entry_call(struct task *task, struct db_call *call)
 		return 1;
 	}
 	call->stmt = &sql_session_enter;
-	call->n_args = 5;
+	call->n_args = 7;
 	call->lengths = hash_length;
 	args[0] = (const char *)who->key_hash;
 	args[1] = db_int_arg(task->arena, who->least);
 	args[2] = db_bool_arg(who->read_only);
 	args[3] = db_int_arg(task->arena, DB_SCHEMA_VERSION);
 	args[4] = who->tenant_name;
+	args[5] = who->group;
+	args[6] = who->address;
+	return 1;
+}
+
+/* What writes an event is told first where the request comes from; returns how many calls that takes (0 or 1). */
+static int origin_call(struct task *task, const struct db_call *calls, int n_calls, struct db_call *call)
+{
+	const struct identity *who = &task->identity;
+	const char **args;
+	int i = 0;
+
+	while (i < n_calls && !calls[i].stmt->notes)
+		i++;
+	if (i == n_calls)
+		return 0;
+	args = arena_get(task->arena, 3 * sizeof(*args));
+	args[0] = who->address;
+	args[1] = task->id;
+	args[2] = who->entry == ENTER_BY_KEY ? "key" : who->entry == ENTER_NOTHING ? "nobody" : "worker";
+	*call = (struct db_call){.stmt = &sql_event_origin, .args = args, .n_args = 3};
 	return 1;
 }
 
 int db_run(struct task *task, struct db_call *calls, int n_calls)
 {
-	struct db_call all[MAX_CALLS + 1] = {{0}};
+	struct db_call all[MAX_CALLS + 2] = {{0}};
 	int n_entry = entry_call(task, &all[0]), tries = 0, i;
+	bool entered = n_entry == 1;
 	bool done = false, again = true, alone = false;
 
 	assert(n_calls <= MAX_CALLS);
+	n_entry += origin_call(task, calls, n_calls, &all[n_entry]);
 	if (n_calls > 0)
 		memcpy(all + n_entry, calls, (size_t)n_calls * sizeof(*calls));
 	while (again && !done) {
@@ -345,7 +372,7 @@ int db_run(struct task *task, struct db_call *calls, int n_calls)
 	}
 	if (!done)
 		return -1;
-	if (n_entry == 1 && (task->identity.entry == ENTER_BY_KEY || task->identity.entry == ENTER_BY_EMBED))
+	if (entered && (task->identity.entry == ENTER_BY_KEY || task->identity.entry == ENTER_BY_EMBED))
 		learn_identity(task, all[0].rows);
 	for (i = 0; i < n_calls; i++)
 		calls[i].rows = all[n_entry + i].rows;
@@ -369,6 +396,7 @@ int db_run_in(struct arena *arena, struct task *task, struct db_call *calls, int
 	task->identity.tenant_id = inner.identity.tenant_id;
 	task->identity.account_id = inner.identity.account_id;
 	task->identity.role = inner.identity.role;
+	task->identity.limited = inner.identity.limited;
 	if (result < 0)
 		fail_take(task, &inner);
 	return result;

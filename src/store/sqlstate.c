@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/sqlstate.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,13 +39,34 @@ static const struct {
 } ours[] = {
 	{"key_unknown", "No valid api key found."},
 	{"schema_version", "The database is not set up for this program."},
-	{"tenant_missing", "Several tenants share this server: the web server has to say which one this is (EXEDRA_TENANT)."},
+	{"tenant_missing",
+		"Several tenants share this server: the web server has to say which one this is (EXEDRA_TENANT)."},
 	{"embed_unknown", "There is no such chat."},
 	{"embed_quota", "Rate limit exceeded"},
 	{"embed_session_quota",
 		"Your quota for this chat has been reached. Try again later or contact the site owner."},
 	{"chat_gone", "The chat was ended or deleted meanwhile."},
+	{"key_read_only", "This key may only read."},
+	{"key_workspaces", "This key may only be used in its workspaces."},
 };
+
+/* Limits: the detail says in how many seconds there is room again, whose limit it is and how much. */
+static void fail_limit(struct task *task, int status, const char *primary, const char *detail)
+{
+	static const struct {
+		const char *code, *of;
+	} limits[] = {{"limit_requests_minute", "requests a minute"}, {"limit_chats_day", "chats a day"},
+		{"limit_tokens_day", "tokens a day"}, {"limit_tokens_month", "tokens a month"}};
+	char subject[16] = "", most[24] = "";
+	size_t i;
+
+	if (detail != NULL)
+		sscanf(detail, "%*d %15s %23s", subject, most);
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (strcmp(primary, limits[i].code) == 0)
+			fail(task, status, limits[i].code, "The limit of %s %s for this %s is reached.", most,
+				limits[i].of, subject);
+}
 
 static void fail_ours(struct task *task, const char *sqlstate, const char *primary, const char *detail)
 {
@@ -53,6 +75,9 @@ static void fail_ours(struct task *task, const char *sqlstate, const char *prima
 
 	if (strcmp(primary, "role_too_low") == 0)
 		fail(task, status, "role_too_low", "This needs the role %s.", role_name(task->identity.least));
+	if (strcmp(primary, "key_group") == 0)
+		fail(task, status, "key_group", "This key is not for the group %s.", task->identity.group);
+	fail_limit(task, status, primary, detail);
 	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strcmp(primary, ours[i].code) == 0) {
 			fail(task, status, ours[i].code, "%s", ours[i].message);

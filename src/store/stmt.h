@@ -10,6 +10,7 @@ struct stmt {
 	int id;           /* 0 .. N_STATEMENTS - 1 */
 	int n_params;
 	bool shares; /* may stand in one transaction with those of other requests */
+	bool notes;  /* writes an event (sql/function/43-audit.sql) */
 	const char *text;
 };
 

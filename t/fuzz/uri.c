@@ -10,15 +10,15 @@
 enum { MAX_LINES = 20 };
 
 static const struct route table[] = {
-	{GET, "/", ANYONE, 0, FORM_ERROR, NULL, ""},
-	{GET, "/v1/auth", ANYONE, 0, FORM_ERROR, NULL, ""},
-	{GET | POST, "/v1/workspace/{slug}", ANYONE, 0, FORM_ERROR, NULL, ""},
-	{DELETE, "/v1/workspace/{slug}", ANYONE, 0, FORM_ERROR, NULL, ""},
-	{POST, "/v1/workspace/{slug}/thread/{threadSlug}/chat", ANYONE, 0, FORM_ERROR, NULL, ""},
-	{GET, "/v1/models/{id...}", ANYONE, 0, FORM_ERROR, NULL, ""},
-	{GET, "/v1/files", ANYONE, 0, FORM_ERROR, NULL, ""},
-	{GET, "/v1/files/", ANYONE, 0, FORM_ERROR, NULL, ""},
-	{0, NULL, NOBODY, 0, FORM_ERROR, NULL, NULL},
+	{GET, "/", ANYONE, 0, 0, FORM_ERROR, NULL, ""},
+	{GET, "/v1/auth", ANYONE, 0, 0, FORM_ERROR, NULL, ""},
+	{GET | POST, "/v1/workspace/{slug}", ANYONE, 0, 0, FORM_ERROR, NULL, ""},
+	{DELETE, "/v1/workspace/{slug}", ANYONE, 0, 0, FORM_ERROR, NULL, ""},
+	{POST, "/v1/workspace/{slug}/thread/{threadSlug}/chat", ANYONE, 0, 0, FORM_ERROR, NULL, ""},
+	{GET, "/v1/models/{id...}", ANYONE, 0, 0, FORM_ERROR, NULL, ""},
+	{GET, "/v1/files", ANYONE, 0, 0, FORM_ERROR, NULL, ""},
+	{GET, "/v1/files/", ANYONE, 0, 0, FORM_ERROR, NULL, ""},
+	{0, NULL, NOBODY, 0, 0, FORM_ERROR, NULL, NULL},
 };
 
 static void open_request(struct request *req, struct wire *wire, struct arena *arena, char **params)

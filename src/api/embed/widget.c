@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * What the chat widget in a web page calls: a visitor asks, looks back, begins anew.  There is no key; the embed's
  * address and the page's origin decide. */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "api/api.h"
 #include "base/field.h"
+#include "base/tally.h"
 #include "base/utf8.h"
 #include "core/chat.h"
 #include "store/db.h"
@@ -65,6 +67,46 @@ static void admit(struct request *req, PGresult *rows, const char *origin)
 static int gone(struct request *req)
 {
 	return fail(&req->task, 404, "embed_unknown", "There is no such chat.");
+}
+
+/* ---- who guesses ---- */
+
+/* Whose guesses are counted together: of an address in an embed.  Who has one IPv6 address has 2^64 of them. */
+static const char *guesser(struct request *req, size_t *len)
+{
+	const char *address = wire_param(req->wire, "REMOTE_ADDR"), *embed = req->task.identity.embed;
+	struct in6_addr v6;
+	char text[INET6_ADDRSTRLEN];
+
+	address = address == NULL ? "" : address;
+	if (inet_pton(AF_INET6, address, &v6) == 1 && !IN6_IS_ADDR_V4MAPPED(&v6)) {
+		memset(&v6.s6_addr[8], 0, 8);
+		address = inet_ntop(AF_INET6, &v6, text, sizeof(text));
+	}
+	address = arena_printf(req->task.arena, "%s %s", embed, address);
+	*len = strlen(address);
+	return address;
+}
+
+/* A conversation that there is not: a new one, or a guess. */
+static void note_guess(struct request *req)
+{
+	size_t len;
+	const char *who = guesser(req, &len);
+
+	tally_add(who, len);
+}
+
+/* Who has guessed too often is told neither yes nor no. */
+static int refuse_guesser(struct request *req)
+{
+	size_t len;
+	const char *who = guesser(req, &len);
+
+	if (req->config->widget_guesses == 0 || tally_count(who, len) < req->config->widget_guesses)
+		return 0;
+	req->task.failure.retry_after_s = tally_left_s();
+	return fail(&req->task, 429, "embed_guesses", "Too many chats that there are not. Try again in a minute.");
 }
 
 /* ---- the question ---- */
@@ -172,7 +214,8 @@ static int prepare(struct visit *visit)
 
 	visit->origin = enter(req);
 	rows = db_rows(&req->task, &sql_embed_check,
-		ARGS(req->task.identity.embed, visit->origin, db_bool_arg(req->config->embed_open)));
+		ARGS(req->task.identity.embed, visit->origin, db_bool_arg(req->config->widget_open),
+			text_field(visit, "sessionId")));
 	if (rows == NULL)
 		return -1;
 	if (PQntuples(rows) == 0)
@@ -183,8 +226,10 @@ static int prepare(struct visit *visit)
 			"This chat has been disabled by the administrator - try again later.");
 	if (!db_true(rows, 0, "lets"))
 		return fail(&req->task, 401, "origin_refused", "Invalid request.");
-	if (read_question(visit) < 0 || read_overrides(visit, rows) < 0)
+	if (read_question(visit) < 0 || read_overrides(visit, rows) < 0 || refuse_guesser(req) < 0)
 		return -1;
+	if (!db_true(rows, 0, "known"))
+		note_guess(req);
 	visit->chat.visitor = describe(visit);
 	return 0;
 }
@@ -289,31 +334,42 @@ int widget_stream_chat(struct request *req)
 
 int widget_history(struct request *req)
 {
-	const char *origin = enter(req);
-	PGresult *rows = db_rows(&req->task, &sql_embed_history,
-		ARGS(req->task.identity.embed, request_param(req, "sessionId"), origin,
-			db_bool_arg(req->config->embed_open), db_int_arg(req->task.arena, HISTORY_CHATS)));
+	const char *origin = enter(req), *history;
+	PGresult *rows;
 
+	if (refuse_guesser(req) < 0)
+		return -1;
+	rows = db_rows(&req->task, &sql_embed_history,
+		ARGS(req->task.identity.embed, request_param(req, "sessionId"), origin,
+			db_bool_arg(req->config->widget_open), db_int_arg(req->task.arena, HISTORY_CHATS)));
 	if (rows == NULL)
 		return -1;
 	if (PQntuples(rows) == 0)
 		return gone(req);
 	admit(req, rows, origin);
-	return reply_json_printf(req, 200, "{\"history\":%s}", db_text(rows, 0, "history"));
+	history = db_text(rows, 0, "history");
+	if (strcmp(history, "[]") == 0)
+		note_guess(req);
+	return reply_json_printf(req, 200, "{\"history\":%s}", history);
 }
 
 int widget_reset(struct request *req)
 {
 	const char *origin = enter(req);
-	PGresult *rows = db_rows(&req->task, &sql_embed_reset,
-		ARGS(req->task.identity.embed, request_param(req, "sessionId"), origin,
-			db_bool_arg(req->config->embed_open)));
+	PGresult *rows;
 
+	if (refuse_guesser(req) < 0)
+		return -1;
+	rows = db_rows(&req->task, &sql_embed_reset,
+		ARGS(req->task.identity.embed, request_param(req, "sessionId"), origin,
+			db_bool_arg(req->config->widget_open)));
 	if (rows == NULL)
 		return -1;
 	if (PQntuples(rows) == 0)
 		return gone(req);
 	admit(req, rows, origin);
+	if (!db_true(rows, 0, "known"))
+		note_guess(req);
 	return reply_empty(req, 200);
 }
 
@@ -323,7 +379,7 @@ int widget_preflight(struct request *req)
 {
 	const char *origin = enter(req);
 	PGresult *rows = db_rows(&req->task, &sql_embed_check,
-		ARGS(req->task.identity.embed, origin, db_bool_arg(req->config->embed_open)));
+		ARGS(req->task.identity.embed, origin, db_bool_arg(req->config->widget_open), NULL));
 
 	fail_clear(&req->task);
 	if (rows != NULL && PQntuples(rows) > 0)

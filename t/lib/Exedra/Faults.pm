@@ -41,7 +41,7 @@ sub empty { return { kind => 'empty' } }
 sub fault_house {
     my (%with) = @_;
     my $provider = $with{provider} // start_provider();
-    my $seconds = Exedra::Hostile::asan() ? 8 : 4;
+    my $seconds = $ENV{EXEDRA_TSAN} ? 14 : Exedra::Hostile::asan() ? 8 : 4;
     my $house = Exedra::Hostile::house(nginx => 0, %with, settings => {
         'llm.url' => $provider->{url}, 'llm.key' => $KEY, 'llm.model' => 'good', 'llm.timeout.connect' => $seconds,
         'llm.timeout.first' => $seconds, 'llm.timeout.idle' => $seconds, drain => 10, 'outbound.allow' => '127.0.0.0/8', %{ $with{settings} // {} },

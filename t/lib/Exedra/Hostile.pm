@@ -210,8 +210,10 @@ sub fingerprint {
     my ($db) = @_;
     @tables = split /\n/, psql($db, "SELECT relname FROM pg_class
         WHERE relnamespace = 'exedra'::regnamespace AND relkind = 'r' ORDER BY 1") if !@tables;
+    # When a key was used last is noted once a minute.
     return psql($db, join ' UNION ALL ', map {
-        "SELECT '$_', count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM exedra.$_ t"
+        my $row = $_ eq 'credential' ? q{(to_jsonb(t) - 'used_at')::text} : 't::text';
+        "SELECT '$_', count(*), md5(string_agg($row, ',' ORDER BY $row)) FROM exedra.$_ t"
     } @tables);
 }
 

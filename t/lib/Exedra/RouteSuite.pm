@@ -134,7 +134,7 @@ my %expect = (
     'POST /v1/retrieval/query/doc' => { body => { collection_name => 'SLUG', query => 'What is SECRET about?' }, unknown => [200, '{"ids":[[]],"documents":[[]],"metadatas":[[]],"distances":[[]]}'] },
     'POST /v1/retrieval/query/collection' => { body => { collection_names => ['SLUG'], query => 'What is SECRET about?' }, unknown => [200, '{"documents":[[]],"metadatas":[[]],"distances":[[]]}'] },
     'POST /v1/retrieval/process/file' => { body => { file_id => 'FILE' }, unknown => [404, $nothing] },
-    'POST /v1/retrieval/process/files/batch' => { body => { files => [{ id => 'FILE' }], collection_name => 'SLUG' } },
+    'POST /v1/retrieval/process/files/batch' => { body => { files => [{ id => 'FILE' }], collection_name => 'SLUG' }, last => 9 },
     'POST /v1/knowledge/{id}/file/remove' => { body => { file_id => 'FILE' }, unknown => [400, $nothing], last => 1 },
     'POST /v1/knowledge/{id}/files/batch/add' => { body => [{ file_id => 'FILE' }], unknown => [400, $nothing] },
     'POST /v1/knowledge/{id}/reset' => { unknown => [400, $nothing], last => 1 },

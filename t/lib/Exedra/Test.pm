@@ -71,10 +71,10 @@ sub tenant {
     return { db => $db, name => $name, key => key({ db => $db, name => $name }) };
 }
 
-# One more key of a tenant.  Options go to `exedractl key create`: account, label, expires.
+# One more key of a tenant.  Options go to `exedractl key create`: account, label, expires ..., those without a value as undef.
 sub key {
     my ($tenant, %with) = @_;
-    return exedractl($tenant->{db}, qw(key create), $tenant->{name}, map { ("--$_", $with{$_}) } sort keys %with);
+    return exedractl($tenant->{db}, qw(key create), $tenant->{name}, map { ("--$_", $with{$_} // ()) } sort keys %with);
 }
 
 # Makes an account of a tenant and a key of it; role is default, manager or admin: { name, role, key }.
@@ -109,14 +109,14 @@ sub document {
     return $document;
 }
 
-# The route table as the program prints it: [{ method, pattern, role, needs, form, text }].
+# The route table as the program prints it: [{ method, pattern, role, needs, form, text, group }].
 sub routes {
     my $ran = run([program('exedra'), '--routes']);
     die "exedra --routes: $ran->{err}\n" if $ran->{status};
     my @routes;
     for my $line (split /\n/, $ran->{out}) {
         my %route;
-        @route{qw(method pattern role needs form text)} = split /\t/, $line, -1;
+        @route{qw(method pattern role needs form text group)} = split /\t/, $line, -1;
         push @routes, \%route;
     }
     return @routes;

@@ -314,17 +314,22 @@ sub attempt {
     return { %{ $one->($self, $fault, $n, %with) }, n => $n };
 }
 
-# Lets the n-th call fail for n = 1, 2 ... until a run in which nothing failed; with `samples`, about so many of them only.
+# Lets the n-th call fail for n = 1, 2 ... up to the most calls of a run in which nothing failed (a thread of the worker's own may
+# have connected to PostgreSQL first: then there are few), and until such a run; with `samples`, about so many of them only.
 # `cold`: the worker has to connect to PostgreSQL anew each time.  Notes what is wrong and returns the runs.
 sub series {
     my ($self, $request, $fault, %with) = @_;
     $self->ask($request, 'r' . ++$self->{run}) for 1, 2;
     my ($fds, @runs) = ($self->descriptors);
-    push @runs, $self->attempt($request, $fault, $NEVER, %with);
+    push @runs, map { $self->attempt($request, $fault, $NEVER, %with) } 0 .. ($with{cold} ? 1 : 0);
+    @runs = sort { $b->{seen} <=> $a->{seen} } @runs;
     my $every = $with{samples} && $runs[0]{seen} > $with{samples} ? $runs[0]{seen} / $with{samples} : 1;
-    for (my $n = rand $every; ; $n += $every) {
+    my $most = $runs[0]{seen};
+    for (my $n = rand $every; $n < 100_000; $n += $every) {
         push @runs, $self->attempt($request, $fault, 1 + int $n, %with);
-        last if !$runs[-1]{failed} || $n > 100_000;
+        next if $runs[-1]{failed};
+        last if $n >= $most;
+        $most = $runs[-1]{seen} if $runs[-1]{seen} > $most;
     }
     my $check = $REQUESTS{$request}{check};
     $check->($self, @runs) if $check;
