@@ -167,6 +167,12 @@ void str_json_text(struct str *str, const char *text)
 		str_json(str, text, strlen(text));
 }
 
+void str_json_member(struct str *str, const char *before, const char *text)
+{
+	str_puts(str, before);
+	str_json_text(str, text);
+}
+
 void str_json_number(struct str *str, double number)
 {
 	char text[40];

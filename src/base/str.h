@@ -26,6 +26,8 @@ void str_clear(struct str *);
 void str_json(struct str *, const char *bytes, size_t len);
 /* The same for a C string; NULL becomes null. */
 void str_json_text(struct str *, const char *);
+/* Append a member of an object, or what else stands `before` a string: ,"name": */
+void str_json_member(struct str *, const char *before, const char *text);
 /* Append a finite number in its shortest form that reads back the same; anything else becomes null. */
 void str_json_number(struct str *, double);
 

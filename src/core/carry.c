@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "base/utf8.h"
+#include "core/describe.h"
 #include "store/secret.h"
 
 enum {
@@ -110,30 +111,17 @@ static size_t beginning(const struct document *d, int characters)
 	return at;
 }
 
-static void put(struct str *out, const char *before, const char *text)
-{
-	str_puts(out, before);
-	str_json_text(out, text);
-}
-
 static const char *source_of(struct arena *arena, const struct document *d)
 {
 	struct str *out = str_new(arena);
 
-	put(out, "{\"text\":",
+	str_json_member(out, "{\"text\":",
 		arena_printf(arena, "%.*s...continued on in source document...", (int)beginning(d, TOLD_CHARACTERS),
 			d->text));
-	put(out, ",\"id\":", d->uuid);
-	put(out, ",\"url\":", d->url);
-	put(out, ",\"title\":", d->title);
-	put(out, ",\"docAuthor\":", d->author);
-	put(out, ",\"description\":", d->description);
-	put(out, ",\"docSource\":", d->source);
-	put(out, ",\"chunkSource\":", d->chunk_source);
-	put(out, ",\"published\":", d->published);
-	str_printf(out, ",\"wordCount\":%lld,\"token_count_estimate\":%lld", (long long)d->word_count,
-		(long long)d->token_estimate);
-	put(out, ",\"location\":", arena_printf(arena, "%s/%s", d->folder, d->name));
+	str_putc(out, ',');
+	describe_members(out, d);
+	str_printf(out, ",\"token_count_estimate\":%lld", (long long)d->token_estimate);
+	str_json_member(out, ",\"location\":", arena_printf(arena, "%s/%s", d->folder, d->name));
 	str_puts(out, ",\"isDirectUpload\":true}");
 	return out->at;
 }

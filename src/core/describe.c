@@ -178,3 +178,16 @@ int describe_twins(struct arena *arena, const struct file *file, PGresult *rows,
 			return 0;
 	return i > 0;
 }
+
+void describe_members(struct str *out, const struct document *d)
+{
+	str_json_member(out, "\"id\":", d->uuid);
+	str_json_member(out, ",\"url\":", d->url);
+	str_json_member(out, ",\"title\":", d->title);
+	str_json_member(out, ",\"docAuthor\":", d->author);
+	str_json_member(out, ",\"description\":", d->description);
+	str_json_member(out, ",\"docSource\":", d->source);
+	str_json_member(out, ",\"chunkSource\":", d->chunk_source);
+	str_json_member(out, ",\"published\":", d->published);
+	str_printf(out, ",\"wordCount\":%lld", (long long)d->word_count);
+}

@@ -13,7 +13,6 @@
 #include "extract/readers.h"
 
 struct reading {
-	int depth, skip; /* elements open; the depth at which passing over began, 0 = not now */
 	bool text;       /* inside an element whose characters are text */
 	bool properties; /* of a paragraph */
 	bool heading;    /* this paragraph is one */
@@ -77,11 +76,8 @@ static void begin(void *context, const struct element *element)
 	static const char *const skipped[] = {"del", "moveFrom", "Fallback", "instrText", "delText", "rPr", NULL};
 	struct reading *reading = context;
 
-	reading->depth++;
-	if (reading->skip > 0)
-		return;
 	if (is_one_of(element->name, skipped))
-		reading->skip = reading->depth;
+		sax_pass_over(element);
 	else if (strcmp(element->name, "pPr") == 0)
 		reading->properties = true;
 	else if (reading->properties)
@@ -104,13 +100,7 @@ static void end_paragraph(struct reading *reading)
 static void end(void *context, const char *name)
 {
 	struct reading *reading = context;
-	bool skipped = reading->skip > 0;
 
-	if (reading->skip == reading->depth)
-		reading->skip = 0;
-	reading->depth--;
-	if (skipped)
-		return;
 	if (strcmp(name, "t") == 0)
 		reading->text = false;
 	else if (strcmp(name, "pPr") == 0)
@@ -130,7 +120,7 @@ static void text(void *context, const char *at, size_t len)
 {
 	struct reading *reading = context;
 
-	if (!reading->text || reading->skip > 0)
+	if (!reading->text)
 		return;
 	if (reading->heading && reading->title && reading->first_heading->len < 1000)
 		str_add(reading->first_heading, at, len);

@@ -15,7 +15,6 @@
 enum { MAX_ROWS = 1 << 20 };
 
 struct reading {
-	int depth, skip;
 	int cells, paragraphs; /* open */
 	int sheets;
 	long row, column;
@@ -72,11 +71,8 @@ static void begin(void *context, const struct element *element)
 	struct reading *reading = context;
 	const char *name = element->name;
 
-	reading->depth++;
-	if (reading->skip > 0)
-		return;
 	if (odf_skips(name) || strcmp(name, "shapes") == 0)
-		reading->skip = reading->depth;
+		sax_pass_over(element);
 	else if (strcmp(name, "table") == 0 && reading->cells == 0)
 		begin_sheet(reading, element);
 	else if (strcmp(name, "table-row") == 0 && reading->cells == 0) {
@@ -86,7 +82,7 @@ static void begin(void *context, const struct element *element)
 		begin_cell(reading, element);
 	else if (strcmp(name, "covered-table-cell") == 0) {
 		reading->column += (long)repeats(element, "number-columns-repeated", GRID_COLUMNS);
-		reading->skip = reading->depth;
+		sax_pass_over(element);
 	} else if (strcmp(name, "p") == 0) {
 		reading->paragraphs++;
 		if (reading->value->len > 0 && !reading->stated)
@@ -118,13 +114,7 @@ static void end_row(struct reading *reading)
 static void end(void *context, const char *name)
 {
 	struct reading *reading = context;
-	bool skipped = reading->skip > 0;
 
-	if (reading->skip == reading->depth)
-		reading->skip = 0;
-	reading->depth--;
-	if (skipped)
-		return;
 	if (strcmp(name, "table-cell") == 0)
 		end_cell(reading);
 	else if (strcmp(name, "table-row") == 0 && reading->cells == 0)
@@ -137,7 +127,7 @@ static void text(void *context, const char *at, size_t len)
 {
 	struct reading *reading = context;
 
-	if (reading->cells > 0 && reading->paragraphs > 0 && reading->skip == 0 && !reading->stated)
+	if (reading->cells > 0 && reading->paragraphs > 0 && !reading->stated)
 		str_add(reading->value, at, len);
 }
 

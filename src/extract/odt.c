@@ -10,11 +10,10 @@
 #include "extract/readers.h"
 
 struct reading {
-	int depth, skip; /* elements open; the depth at which passing over began, 0 = not now */
-	int paragraphs;  /* open: only in them characters are text */
-	int notes;       /* open */
-	bool in_note;    /* there was a paragraph in the note */
-	int lists;       /* open, and cells: paragraphs in them stand closer */
+	int paragraphs; /* open: only in them characters are text */
+	int notes;      /* open */
+	bool in_note;   /* there was a paragraph in the note */
+	int lists;      /* open, and cells: paragraphs in them stand closer */
 	int pages;
 	struct str *heading; /* the first one, while it is read */
 	bool heading_open;
@@ -41,11 +40,8 @@ static void begin(void *context, const struct element *element)
 	struct reading *reading = context;
 	const char *name = element->name;
 
-	reading->depth++;
-	if (reading->skip > 0)
-		return;
 	if (odf_skips(name))
-		reading->skip = reading->depth;
+		sax_pass_over(element);
 	else if (strcmp(name, "p") == 0 || strcmp(name, "h") == 0)
 		begin_paragraph(reading, *name == 'h');
 	else if (strcmp(name, "s") == 0 || strcmp(name, "tab") == 0)
@@ -85,13 +81,7 @@ static void end_paragraph(struct reading *reading, bool heading)
 static void end(void *context, const char *name)
 {
 	struct reading *reading = context;
-	bool skipped = reading->skip > 0;
 
-	if (reading->skip == reading->depth)
-		reading->skip = 0;
-	reading->depth--;
-	if (skipped)
-		return;
 	if (strcmp(name, "p") == 0 || strcmp(name, "h") == 0)
 		end_paragraph(reading, *name == 'h');
 	else if (strcmp(name, "table-cell") == 0) {
@@ -112,7 +102,7 @@ static void text(void *context, const char *at, size_t len)
 {
 	struct reading *reading = context;
 
-	if (reading->paragraphs == 0 || reading->skip > 0)
+	if (reading->paragraphs == 0)
 		return;
 	if (reading->heading_open && reading->heading->len < 1000)
 		str_add(reading->heading, at, len);

@@ -14,6 +14,7 @@
 struct reading {
 	const struct sax *sax;
 	void *context;
+	int depth, passed_from; /* elements open; the depth at which passing over began, 0 = not now */
 };
 
 static void silent(void *context, const char *format, ...)
@@ -43,15 +44,25 @@ static void begin(void *at, const xmlChar *name, const xmlChar *prefix, const xm
 	const xmlChar **namespaces, int n_attributes, int n_defaulted, const xmlChar **attributes)
 {
 	struct reading *reading = at;
-	struct element element = {(const char *)name, attributes, n_attributes};
+	bool passed_over = false;
+	struct element element = {(const char *)name, attributes, n_attributes, &passed_over};
 
 	(void)prefix;
 	(void)uri;
 	(void)n_namespaces;
 	(void)namespaces;
 	(void)n_defaulted;
-	if (reading->sax->begin != NULL)
-		reading->sax->begin(reading->context, &element);
+	reading->depth++;
+	if (reading->passed_from > 0 || reading->sax->begin == NULL)
+		return;
+	reading->sax->begin(reading->context, &element);
+	if (passed_over)
+		reading->passed_from = reading->depth;
+}
+
+void sax_pass_over(const struct element *element)
+{
+	*element->passed_over = true;
 }
 
 static void end(void *at, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
@@ -60,15 +71,18 @@ static void end(void *at, const xmlChar *name, const xmlChar *prefix, const xmlC
 
 	(void)prefix;
 	(void)uri;
-	if (reading->sax->end != NULL)
+	if (reading->passed_from == 0 && reading->sax->end != NULL)
 		reading->sax->end(reading->context, (const char *)name);
+	if (reading->passed_from == reading->depth)
+		reading->passed_from = 0;
+	reading->depth--;
 }
 
 static void text(void *at, const xmlChar *piece, int len)
 {
 	struct reading *reading = at;
 
-	if (reading->sax->text != NULL && len > 0)
+	if (reading->passed_from == 0 && reading->sax->text != NULL && len > 0)
 		reading->sax->text(reading->context, (const char *)piece, (size_t)len);
 }
 
@@ -103,7 +117,7 @@ static void check(xmlParserCtxtPtr parser)
 void sax_read(struct feed *feed, const struct sax *sax, void *context)
 {
 	struct arena *arena = job_arena();
-	struct reading reading = {sax, context};
+	struct reading reading = {.sax = sax, .context = context};
 	xmlParserCtxtPtr parser = xmlNewParserCtxt();
 
 	if (parser == NULL)

@@ -15,6 +15,7 @@ struct element {
 	const char *name;
 	const void *attributes; /* of libxml2 */
 	int n_attributes;
+	bool *passed_over;
 };
 
 /* What is called; any may be NULL.  `context` is passed through. */
@@ -28,6 +29,8 @@ struct sax {
 void sax_prepare(void);
 /* Read a document of any charset to its end. */
 void sax_read(struct feed *, const struct sax *, void *context);
+/* From begin() only: nothing more is told of this element and of all that is in it, not even its end. */
+void sax_pass_over(const struct element *);
 /* Copies the value of an attribute, cut to the room; false (and "") when there is none.  A name that begins with ":" is
  * one with a prefix, where there is another without. */
 bool sax_attribute(const struct element *, const char *name, char *to, size_t room);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/anythingllm/chunk.h"
 #include "api/api.h"
 #include "base/field.h"
 #include "core/carry.h"
@@ -224,14 +225,7 @@ static int read_documents(struct talk *talk)
 
 static int send_chunk(struct talk *talk, const char *text, size_t len, bool close)
 {
-	struct str *event = talk->event;
-
-	str_clear(event);
-	str_printf(
-		event, "{\"uuid\":\"%s\",\"sources\":[],\"type\":\"textResponseChunk\",\"textResponse\":", talk->uuid);
-	str_json(event, text, len);
-	str_printf(event, ",\"close\":%s,\"error\":false}", close ? "true" : "false");
-	return stream_event(&talk->stream, event->at, event->len);
+	return chunk_send(&talk->stream, talk->event, talk->uuid, text, len, close);
 }
 
 static int on_text(struct chat *chat, const char *text, size_t len)

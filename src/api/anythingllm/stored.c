@@ -7,6 +7,7 @@
 #include "base/field.h"
 #include "base/json.h"
 #include "base/temp.h"
+#include "core/describe.h"
 #include "web/reply.h"
 
 enum { PIECE_BYTES = 32768 };
@@ -124,12 +125,6 @@ void stored_place(struct request *req, const struct document *documents, int n, 
 
 /* ---- the answer ---- */
 
-static void put(struct str *out, const char *before, const char *text)
-{
-	str_puts(out, before);
-	str_json_text(out, text);
-}
-
 static void send(struct request *req, struct str *out)
 {
 	wire_write(req->wire, out->at, out->len);
@@ -153,22 +148,16 @@ static void send_text(struct request *req, const struct document *d, struct str 
 
 static void send_document(struct request *req, const struct document *d, bool moved, struct str *out)
 {
-	put(out, "{\"id\":", d->uuid);
-	put(out, ",\"url\":", d->url);
-	put(out, ",\"title\":", d->title);
-	put(out, ",\"docAuthor\":", d->author);
-	put(out, ",\"description\":", d->description);
-	put(out, ",\"docSource\":", d->source);
-	put(out, ",\"chunkSource\":", d->chunk_source);
-	put(out, ",\"published\":", d->published);
-	str_printf(out, ",\"wordCount\":%lld,\"pageContent\":\"", (long long)d->word_count);
+	str_putc(out, '{');
+	describe_members(out, d);
+	str_puts(out, ",\"pageContent\":\"");
 	send(req, out);
 	send_text(req, d, out);
 	str_printf(out, "\",\"token_count_estimate\":%lld", (long long)d->token_estimate);
-	put(out, ",\"location\":", arena_printf(req->task.arena, "%s/%s", d->folder, d->name));
+	str_json_member(out, ",\"location\":", arena_printf(req->task.arena, "%s/%s", d->folder, d->name));
 	str_puts(out, ",\"isDirectUpload\":false");
 	if (moved)
-		put(out, ",\"name\":", d->name);
+		str_json_member(out, ",\"name\":", d->name);
 	str_puts(out, "}");
 }
 

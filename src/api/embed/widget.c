@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/anythingllm/chunk.h"
 #include "api/api.h"
 #include "base/field.h"
 #include "base/tally.h"
@@ -238,14 +239,7 @@ static int prepare(struct visit *visit)
 
 static int send_chunk(struct visit *visit, const char *text, size_t len, bool close)
 {
-	struct str *event = visit->event;
-
-	str_clear(event);
-	str_printf(
-		event, "{\"uuid\":\"%s\",\"sources\":[],\"type\":\"textResponseChunk\",\"textResponse\":", visit->uuid);
-	str_json(event, text, len);
-	str_printf(event, ",\"close\":%s,\"error\":false}", close ? "true" : "false");
-	return stream_event(&visit->stream, event->at, event->len);
+	return chunk_send(&visit->stream, visit->event, visit->uuid, text, len, close);
 }
 
 static int on_text(struct chat *chat, const char *text, size_t len)

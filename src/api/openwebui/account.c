@@ -24,24 +24,18 @@ static const char *role_of(int role)
 	return role >= ADMIN ? "admin" : "user";
 }
 
-static void put_text(struct str *out, const char *before, const char *text)
-{
-	str_puts(out, before);
-	str_json_text(out, text);
-}
-
 /* The session object; `token` is what the caller may use, `ends` Unix seconds or NULL. */
 static int reply_session(struct request *req, const char *id, const char *name, int role, const char *token,
 	const char *ends, const char *more)
 {
 	struct str *out = str_new(req->task.arena);
 
-	put_text(out, "{\"id\":", id);
-	put_text(out, ",\"name\":", name);
+	str_json_member(out, "{\"id\":", id);
+	str_json_member(out, ",\"name\":", name);
 	str_printf(out, ",\"role\":\"%s\"", role_of(role));
-	put_text(out, ",\"email\":", name);
+	str_json_member(out, ",\"email\":", name);
 	str_puts(out, ",\"profile_image_url\":\"/user.png\"");
-	put_text(out, ",\"token\":", token);
+	str_json_member(out, ",\"token\":", token);
 	str_printf(out,
 		",\"token_type\":\"Bearer\",\"expires_at\":%s,\"permissions\":{\"workspace\":{},\"sharing\":{},"
 		"\"chat\":{},\"features\":{}}%s}",
@@ -142,7 +136,7 @@ static const char *person(struct request *req, const char *bio)
 {
 	struct str *out = str_new(req->task.arena);
 
-	put_text(out, ",\"bio\":", bio == NULL || *bio == '\0' ? NULL : bio);
+	str_json_member(out, ",\"bio\":", bio == NULL || *bio == '\0' ? NULL : bio);
 	str_puts(out, ",\"gender\":null,\"date_of_birth\":null,\"status_emoji\":null,\"status_message\":null,"
 		      "\"status_expires_at\":null");
 	return out->at;
