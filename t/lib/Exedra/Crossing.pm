@@ -88,10 +88,10 @@ sub careless_program {
 }
 
 # All that a tenant has in a few words: the same as long as nothing of it changed.  How words are stored, and work that waits, is
-# nobody's business.
+# nobody's business, nor is when a key was last used.
 sub held_by {
     my ($db, $tenant) = @_;
-    return psql($db, qq{SELECT format('SELECT %L, md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM exedra.%I t WHERE t.tenant_id = (SELECT id FROM exedra.tenant WHERE name = %L)',
+    return psql($db, qq{SELECT format('SELECT %L, md5(string_agg((to_jsonb(t) - ''used_at'')::text, chr(10) ORDER BY (to_jsonb(t) - ''used_at'')::text)) FROM exedra.%I t WHERE t.tenant_id = (SELECT id FROM exedra.tenant WHERE name = %L)',
         c.relname, c.relname, '$tenant') FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND c.relkind = 'r'
         WHERE c.relnamespace = 'exedra'::regnamespace AND c.relname NOT IN ('segment', 'segment_part', 'word', 'job') ORDER BY 1 \\gexec});
 }
