@@ -10,7 +10,8 @@
 #include <string.h>
 
 enum {
-	FIRST_BLOCK = 4 * 1024,   /* every open stream holds two arenas for as long as it lasts */
+	FIRST_BLOCK = 4 * 1024,
+	FIRST_WITHIN = 1024,      /* every open stream holds some of these for as long as it lasts */
 	LAST_BLOCK = 1024 * 1024, /* blocks double up to here */
 	ALIGN = alignof(max_align_t),
 #ifdef __SANITIZE_ADDRESS__
@@ -39,28 +40,31 @@ struct arena {
 	struct later *laters;
 	jmp_buf *escape;
 	struct arena *outer; /* of arena_within(): whose work this is part of */
-	alignas(max_align_t) char first[FIRST_BLOCK];
+	size_t first_bytes;
+	alignas(max_align_t) char first[];
 };
 
 static void rewind_to_first(struct arena *arena)
 {
 	arena->at = arena->first;
-	arena->end = arena->first + sizeof arena->first;
-	arena->next_block = 2 * FIRST_BLOCK;
+	arena->end = arena->first + arena->first_bytes;
+	arena->next_block = 4 * arena->first_bytes;
+}
+
+static struct arena *make(size_t first_bytes)
+{
+	struct arena *arena = malloc(sizeof *arena + first_bytes);
+
+	if (arena == NULL)
+		return NULL;
+	*arena = (struct arena){.first_bytes = first_bytes};
+	rewind_to_first(arena);
+	return arena;
 }
 
 struct arena *arena_new(void)
 {
-	struct arena *arena = malloc(sizeof *arena);
-
-	if (arena == NULL)
-		return NULL;
-	arena->lumps = NULL;
-	arena->laters = NULL;
-	arena->escape = NULL;
-	arena->outer = NULL;
-	rewind_to_first(arena);
-	return arena;
+	return make(FIRST_BLOCK);
 }
 
 void arena_free(struct arena *arena)
@@ -218,7 +222,7 @@ static void free_within(void *arena)
 
 struct arena *arena_within(struct arena *outer)
 {
-	struct arena *inner = arena_new();
+	struct arena *inner = make(FIRST_WITHIN);
 
 	if (inner == NULL)
 		arena_exhausted(outer);
