@@ -82,6 +82,18 @@ int task_attempt(struct task *task, int (*work)(void *arg), void *arg)
 	return -1;
 }
 
+struct task task_within(const struct task *task, struct arena *arena)
+{
+	return (struct task){.arena = arena,
+		.id = task->id,
+		.failure = task->failure,
+		.identity = task->identity,
+		.gone_fd = task->gone_fd,
+		.db_patience_ms = task->db_patience_ms,
+		.bulk = task->bulk,
+		.stop = __atomic_load_n(&task->stop, __ATOMIC_ACQUIRE)};
+}
+
 const char *role_name(enum role role)
 {
 	switch (role) {

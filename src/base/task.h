@@ -87,6 +87,9 @@ int fail_if_stopped(struct task *);
 /* Forget a failure that has been dealt with. */
 void fail_clear(struct task *);
 
+/* The same task with other memory, for a piece of its work: what `stop` says by now stays, and nobody waits in it.  No
+ * plain copy will do: another thread may be about to stop the task. */
+struct task task_within(const struct task *, struct arena *);
 /* Do a piece of the task's work.  Should memory run out in it, it fails like any other, with a 503, and whoever called
  * can clear up.  Returns what the work returns, or -1. */
 int task_attempt(struct task *, int (*work)(void *arg), void *arg);

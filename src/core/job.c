@@ -104,7 +104,7 @@ static void end_job(
 		log_event(LOG_WARNING, task, "job_failed", "job=%s kind=%s try=%d code=%s", db_text(job, 0, "job_id"),
 			kind->name, tries, task->failure.code);
 	if (result != 0 && !again) {
-		struct task telling = *task;
+		struct task telling = task_within(task, task->arena);
 
 		fail_clear(&telling);
 		kind->give_up(&telling, config, db_text(job, 0, "subject_id"), reason);

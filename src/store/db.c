@@ -388,11 +388,9 @@ PGresult *db_rows(struct task *task, const struct stmt *stmt, const char *const 
 
 int db_run_in(struct arena *arena, struct task *task, struct db_call *calls, int n_calls)
 {
-	struct task inner = *task;
-	int result;
+	struct task inner = task_within(task, arena);
+	int result = db_run(&inner, calls, n_calls);
 
-	inner.arena = arena;
-	result = db_run(&inner, calls, n_calls);
 	task->identity.tenant_id = inner.identity.tenant_id;
 	task->identity.account_id = inner.identity.account_id;
 	task->identity.role = inner.identity.role;
