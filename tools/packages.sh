@@ -43,6 +43,7 @@ missing() {
             unless libjson-c-dev lib json-c
             unless libpq-dev lib libpq
             unless libcurl4-openssl-dev lib libcurl
+            unless libssl-dev lib openssl
             unless libsodium-dev lib libsodium
             unless libmagic-dev lib libmagic
             unless libzip-dev lib libzip

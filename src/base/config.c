@@ -98,6 +98,8 @@ static const struct setting settings[] = {
 	{"outbound.allow", TEXT, AT(outbound_allow), NULL, 0, 0,
 		"Networks, separated by spaces, that addresses supplied by tenants may lie in although they are not "
 		"public."},
+	{"outbound.ca", TEXT, AT(outbound_ca), NULL, 0, 0,
+		"File with the certificates (PEM) of those who vouch for providers and links; unset: the system's."},
 	{"outbound.ports", TEXT, AT(outbound_ports), "80 443", 0, 0,
 		"Ports, separated by spaces, that links may have."},
 	{"link.timeout", NUMBER, AT(link_timeout_s), "20", 1, 600,

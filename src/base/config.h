@@ -64,10 +64,11 @@ struct config {
 	int rerank_timeout_s;
 
 	const char *outbound_allow; /* networks that are not public and yet permitted to users' addresses */
+	const char *outbound_ca;    /* PEM file; NULL: the system's */
 	const char *outbound_ports; /* those that users' addresses may have, separated by spaces */
 	int link_timeout_s;
 	int link_parallel;
-	const char *secret_file;    /* the key that seals tenants' credentials */
+	const char *secret_file; /* the key that seals tenants' credentials */
 
 	const char *extract_program;
 	int extract_timeout_s;

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/outbound.h"
+#include "base/trust.h"
 
 enum {
 	MAX_IDLE_LINES = 256,
@@ -468,7 +469,7 @@ static bool set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	bad |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
 	bad |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
 	bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
-	return bad == 0;
+	return trust_set_up(easy) && bad == 0;
 }
 
 static enum http_end end_of(CURLcode code, const struct exchange *exchange)
@@ -486,6 +487,7 @@ static enum http_end end_of(CURLcode code, const struct exchange *exchange)
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_URL_MALFORMAT:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 		return HTTP_UNREACHABLE;

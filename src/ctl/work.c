@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/http.h"
+#include "base/trust.h"
 #include "core/extract.h"
 #include "core/job.h"
 #include "core/retain.h"
@@ -43,6 +44,7 @@ int work(const char *path, const char *conninfo)
 	worker_id_take(id);
 	slots_limit(1);
 	extract_limit(1);
+	trust_take(config->outbound_ca);
 	watch_sweep(config);
 	retain_sweep(config);
 	n = job_work(config, INT_MAX, MOST_S);

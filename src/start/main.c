@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/tally.h"
+#include "base/trust.h"
 #include "config.h"
 #include "core/embed.h"
 #include "core/extract.h"
@@ -59,9 +60,9 @@ static int print_routes(void)
 	if (arena == NULL)
 		return 1;
 	for (row = routes; row->pattern != NULL; row++)
-		printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\n", route_method_name(row->method), row->pattern, role_name(row->least),
-			route_needs_text(arena, row->needs), route_form_name(row->form), row->description,
-			route_group_name(row->group));
+		printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\n", route_method_name(row->method), row->pattern,
+			role_name(row->least), route_needs_text(arena, row->needs), route_form_name(row->form),
+			row->description, route_group_name(row->group));
 	arena_free(arena);
 	return 0;
 }
@@ -107,6 +108,7 @@ static int run_cgi(const struct config *config)
 	worker_id_take(id);
 	dispatch_limit_streams(1);
 	slots_limit(1);
+	trust_take(config->outbound_ca);
 	wire_open_cgi(&wire, environ);
 	dispatch(&wire, config, arena);
 	used_flush();

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/outbound.h"
+#include "base/trust.h"
 #include "llm/provider.h"
 
 /* A provider by name needs an address where none is known. */
@@ -30,6 +31,8 @@ int setup_check(const struct config *config, char *problem, size_t room)
 			config->outbound_allow);
 		return -1;
 	}
+	if (config->outbound_ca != NULL && trust_check(config->outbound_ca, problem, room) < 0)
+		return -1;
 	if (check_provider("llm", config->llm_provider, config->llm_url, problem, room) < 0)
 		return -1;
 	return check_provider("embed", config->embed_provider, config->embed_url, problem, room);

@@ -23,6 +23,7 @@
 #include "base/http.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/trust.h"
 #include "core/extract.h"
 #include "core/ingest.h"
 #include "core/job.h"
@@ -300,6 +301,7 @@ static int open_gates(const struct config *config, int listen_fd, const char *id
 	worker_id_take(id);
 	dispatch_limit_streams(config->threads / 8 * 7);
 	slots_limit(config->threads / 2);
+	trust_take(config->outbound_ca);
 	metrics_set(METRIC_WORKERS, METRICS_SERVING, 1);
 	metrics_set(METRIC_THREADS_MOST, 0, config->threads);
 	extract_limit(config->extract_parallel);
