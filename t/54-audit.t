@@ -56,7 +56,7 @@ subtest 'by exedractl, as the administrator\'s role' => sub {
         ['account.create', sub { ctl(qw(account create acme anna)) }],
         ['account.suspend', sub { ctl(qw(account suspend acme anna)) }],
         ['account.resume', sub { ctl(qw(account resume acme anna)) }],
-        ['key.create', sub { push @secrets, ctl(qw(key create acme --account anna)) }],
+        ['key.create', sub { push @secrets, ctl(qw(key create acme --account anna --read-only --groups chat --cidr 192.0.2.0/24)) }],
         ['key.suspend', sub { ctl(qw(key suspend acme 2)) }],
         ['key.resume', sub { ctl(qw(key resume acme 2)) }],
         ['key.delete', sub { ctl(qw(key delete acme 2)) }],
@@ -71,6 +71,7 @@ subtest 'by exedractl, as the administrator\'s role' => sub {
         ['session.revoke', sub { ctl(qw(session end acme anna)) }],
         ['limit.set', sub { ctl(qw(limit set acme chats_day 1000)) }],
         ['limit.set', sub { ctl(qw(limit unset acme chats_day)) }];
+    is psql($db, "SELECT detail ->> 'networks' FROM exedra.event WHERE action = 'key.create' AND detail ->> 'read_only' = 'true'"), '["192.0.2.0/24"]', 'with what a key may not';
     is_deeply [left(sub { ctl($_, 'list', $_ eq 'tenant' ? () : 'acme') for qw(tenant account key provider setting session limit embedder) })], [], 'lists leave none';
     is_deeply [left(sub { run([program('exedractl'), '-d', $db->conninfo('admin'), qw(tenant create acme)]) })], [], 'nor what failed';
 };

@@ -261,7 +261,8 @@ BEGIN
     SELECT k.* INTO c FROM exedra.credential k WHERE k.tenant_id = tenant AND k.id = key_id;
     IF FOUND THEN
         PERFORM exedra.note_event('key.' || change, c.id, CASE c.kind WHEN 'session' THEN 'session' ELSE concat_ws(' ', nullif(c.label, ''), '...' || c.hint) END,
-            json_strip_nulls(json_build_object('account', c.account_id, 'role', exedra.role_name(c.role), 'expires', exedra.iso(c.expires_at))));
+            json_strip_nulls(json_build_object('account', c.account_id, 'role', exedra.role_name(c.role), 'expires', exedra.iso(c.expires_at),
+                'read_only', nullif(c.read_only, false), 'groups', c.groups, 'workspaces', c.workspace_ids, 'networks', c.addresses)));
     END IF;
 END $$;
 COMMENT ON FUNCTION exedra.note_key(text, bigint, bigint) IS 'Write the event of a change of a key, while the key is there.';
