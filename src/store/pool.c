@@ -275,6 +275,30 @@ static void forget_place(void)
 	pthread_mutex_unlock(&pool.lock);
 }
 
+/* One has been lost: idle ones may have been too, and would keep their descriptors until somebody took them. */
+static void drop_lost(void)
+{
+	struct conn **at = &pool.idle, *conn, *lost = NULL;
+
+	pthread_mutex_lock(&pool.lock);
+	while ((conn = *at) != NULL) {
+		if (conn_alive(conn)) {
+			at = &conn->next;
+			continue;
+		}
+		*at = conn->next;
+		conn->next = lost;
+		lost = conn;
+		pool.n_open--;
+	}
+	count(0);
+	pthread_mutex_unlock(&pool.lock);
+	while ((conn = lost) != NULL) {
+		lost = conn->next;
+		conn_free(conn);
+	}
+}
+
 static int unavailable(struct task *task)
 {
 	fail(task, 503, "database_unavailable", "The database cannot be reached at the moment.");
@@ -333,6 +357,7 @@ struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rid
 	if (conn != NULL && !conn_alive(conn)) {
 		conn_free(conn);
 		conn = NULL;
+		drop_lost();
 	}
 	if (conn == NULL && (conn = conn_open(task, deadline_ms)) == NULL) {
 		forget_place();
@@ -350,6 +375,7 @@ void pool_give(struct task *task, struct conn *conn)
 	if (conn->broken) {
 		conn_free(conn);
 		forget_place();
+		drop_lost();
 		return;
 	}
 	pthread_mutex_lock(&pool.lock);
