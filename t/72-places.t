@@ -150,7 +150,9 @@ subtest 'every thread busy' => sub {
     my $got = http($nginx, GET => '/v1/auth', key => $key);
     is $got->{status}, 503, 'behind 200 more that say nothing: 503';
     cmp_ok $got->{seconds}, '<', allow_for(5), "… in $got->{seconds} s";
-    cmp_ok threads($worker), '<=', 2 * $THREADS + 4, 'with ' . threads($worker) . ' threads';
+    # busy ones, as many that say 503, a few of the process's own, and those that are just ending
+    my $threads = threads($worker);
+    cmp_ok $threads, '<=', 3 * $THREADS, "with $threads threads";
     $_->close for @silent, @more;
     my $auth;
     wait_for { $auth = http($nginx, GET => '/v1/auth', key => $key); $auth->{status} == 200 } 3, 'a place';
