@@ -24,3 +24,10 @@ int clock_left_ms(int64_t deadline_ms)
 		return 0;
 	return left > 86400000 ? 86400000 : (int)left;
 }
+
+void clock_pause_ms(int ms)
+{
+	const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+	nanosleep(&time, NULL);
+}

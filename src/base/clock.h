@@ -11,5 +11,7 @@ int64_t clock_ms(void);
 int64_t clock_us(void);
 /* Milliseconds left until a deadline on clock_ms(), for poll(2): 0 when it has passed, at most a day. */
 int clock_left_ms(int64_t deadline_ms);
+/* Wait so long, or until a signal comes. */
+void clock_pause_ms(int ms);
 
 #endif

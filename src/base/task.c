@@ -46,6 +46,11 @@ void fail_take(struct task *task, const struct task *other)
 	task->failure.field = arena_strdup(task->arena, other->failure.field);
 }
 
+bool task_is_stopped(const struct task *task)
+{
+	return __atomic_load_n(&task->stop, __ATOMIC_ACQUIRE) != STOP_NOT;
+}
+
 int fail_if_stopped(struct task *task)
 {
 	int why = __atomic_load_n(&task->stop, __ATOMIC_ACQUIRE);
@@ -77,8 +82,10 @@ int task_attempt(struct task *task, int (*work)(void *arg), void *arg)
 	}
 	arena_escape(task->arena, before);
 	/* no fail(): it would need memory */
-	task->failure = (struct failure){
-		.status = 503, .code = "memory", .retry_after_s = 1, .message = "There is not enough memory for this at the moment."};
+	task->failure = (struct failure){.status = 503,
+		.code = "memory",
+		.retry_after_s = 1,
+		.message = "There is not enough memory for this at the moment."};
 	return -1;
 }
 

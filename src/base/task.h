@@ -84,6 +84,7 @@ int fail_field(struct task *, int status, const char *code, const char *field, c
 void fail_take(struct task *, const struct task *other);
 /* Long work asks now and then whether it is to end (task->stop): 0 to go on, else -1 with the reason. */
 int fail_if_stopped(struct task *);
+bool task_is_stopped(const struct task *);
 /* Forget a failure that has been dealt with. */
 void fail_clear(struct task *);
 

@@ -83,8 +83,7 @@ static int wait_for(struct task *task, pid_t pid, int seconds, int *status)
 	while (!ended && wanted && clock_ms() < deadline_ms) {
 		poll(wait, task->gone_fd < 0 ? 1 : 2, LOOK_MS);
 		ended = waitpid(pid, status, WNOHANG) == pid;
-		wanted = (wait[1].revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0 &&
-			 __atomic_load_n(&task->stop, __ATOMIC_ACQUIRE) == STOP_NOT;
+		wanted = (wait[1].revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0 && !task_is_stopped(task);
 	}
 	if (!ended) {
 		kill(pid, SIGKILL);

@@ -105,7 +105,6 @@ static int store(struct chat *chat, const char *state, bool include, bool charge
 		db_int_arg(task->arena, usage->prompt_tokens), db_int_arg(task->arena, usage->completion_tokens),
 		db_bool_arg(estimated)};
 	int64_t deadline_ms = clock_ms() + CLOSE_PATIENCE_MS;
-	struct timespec pause = {0, 200000000};
 	bool tried = false;
 
 	chat->closing = true;
@@ -125,7 +124,7 @@ static int store(struct chat *chat, const char *state, bool include, bool charge
 		}
 		tried = true;
 		fail_clear(task);
-		nanosleep(&pause, NULL);
+		clock_pause_ms(200);
 	}
 	fail_clear(task);
 	settle_known(chat->doubt);

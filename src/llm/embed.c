@@ -3,7 +3,6 @@
 
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/http.h"
@@ -19,7 +18,6 @@ enum {
 	MAX_TRIES = 3,
 	FIRST_PAUSE_MS = 200, /* before the second try; twice that before the third */
 	MAX_PAUSE_S = 2,      /* a provider that asks for more is not waited for */
-	SLOT_PAUSE_MS = 50,
 	HEAD_BYTES = 1 << 20, /* of an answer, besides its vectors */
 };
 
@@ -183,22 +181,10 @@ static int judge(struct batch *batch, const struct http_call *http, struct vecto
 
 /* ---- asking ---- */
 
-static void pause_ms(int ms)
-{
-	const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
-	nanosleep(&time, NULL);
-}
-
-static bool is_stopped(struct task *task)
-{
-	return __atomic_load_n(&task->stop, __ATOMIC_ACQUIRE) != STOP_NOT;
-}
-
 /* Only before the first byte may a call be made again. */
 static bool worth_another(const struct batch *batch, const struct http_call *http, int pause)
 {
-	if (is_stopped(batch->call->task) || clock_ms() + pause >= batch->deadline_ms)
+	if (task_is_stopped(batch->call->task) || clock_ms() + pause >= batch->deadline_ms)
 		return false;
 	if (http->end == HTTP_UNREACHABLE || (http->end == HTTP_BROKEN && http->status == 0))
 		return true;
@@ -234,30 +220,8 @@ static void run(struct batch *batch)
 		if (try == MAX_TRIES || !worth_another(batch, http, wait_ms))
 			return;
 		log_event(LOG_INFO, task, "provider_retry", "try=%d status=%d", try + 1, http->status);
-		pause_ms(wait_ms);
+		clock_pause_ms(wait_ms);
 	}
-}
-
-static void give_slot(void *slot)
-{
-	slots_give((int)(intptr_t)slot);
-}
-
-/* Work in the background waits for its turn; who asks a question is told. */
-static int take_slot(struct batch *batch)
-{
-	struct task *task = batch->call->task;
-	int slot;
-
-	while ((slot = slots_take(task, batch->call->setup->url)) < 0) {
-		if (batch->call->question || is_stopped(task) || clock_ms() >= batch->deadline_ms)
-			return -1;
-		fail_clear(task);
-		pause_ms(SLOT_PAUSE_MS);
-	}
-	/* With the arena, so that the slot is given back even when memory runs out. */
-	arena_later(batch->arena, give_slot, (void *)(intptr_t)slot);
-	return 0;
 }
 
 static int ask(struct batch *batch, struct vectors *vectors)
@@ -282,7 +246,8 @@ static int ask(struct batch *batch, struct vectors *vectors)
 		http.connect_timeout_s = QUESTION_S;
 	if (call->setup->guarded)
 		http.allowed = config->outbound_allow == NULL ? "" : config->outbound_allow;
-	if (take_slot(batch) < 0)
+	/* Work in the background waits for its turn; who asks a question is told. */
+	if (slots_hold(call->task, batch->arena, call->setup->url, call->question ? 0 : batch->deadline_ms) < 0)
 		return -1;
 	run(batch);
 	return judge(batch, &http, vectors);

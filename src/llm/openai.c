@@ -496,23 +496,15 @@ static int ask(struct llm_call *call, struct arena *request, const struct str *b
 	return 0;
 }
 
-static void give_slot(void *slot)
-{
-	slots_give((int)(intptr_t)slot);
-}
-
 static int complete(struct llm_call *call)
 {
 	struct arena *request = arena_within(call->task->arena);
 	struct str *body = write_body(call, request);
-	int slot = slots_take(call->task, call->setup->url), result = -1;
+	int result = slots_hold(call->task, call->task->arena, call->setup->url, 0);
 
 	call->on_asked(call->arg);
-	if (slot >= 0) {
-		/* With the arena, so that the slot is given back even when memory runs out. */
-		arena_later(call->task->arena, give_slot, (void *)(intptr_t)slot);
+	if (result == 0)
 		result = ask(call, request, body);
-	}
 	if (result < 0)
 		metrics_add(METRIC_PROVIDER_ERRORS, metrics_provider(call->setup->name, METRICS_CHAT),
 			metrics_place(LABEL_CODE, call->task->failure.code), 1);

@@ -2,7 +2,6 @@
 #include "llm/service.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/http.h"
@@ -15,7 +14,6 @@ enum {
 	MAX_TRIES = 2,
 	PAUSE_MS = 300,  /* before the second */
 	MAX_PAUSE_S = 2, /* a provider that asks for more is not waited for */
-	SLOT_PAUSE_MS = 50,
 };
 
 struct asking {
@@ -84,18 +82,6 @@ static bool on_gone(void *arg)
 	return ((struct asking *)arg)->call->task->gone_fd >= 0;
 }
 
-static void pause_ms(int ms)
-{
-	const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
-	nanosleep(&time, NULL);
-}
-
-static bool is_stopped(struct task *task)
-{
-	return __atomic_load_n(&task->stop, __ATOMIC_ACQUIRE) != STOP_NOT;
-}
-
 static int pause_of(const struct http_call *http)
 {
 	return http->retry_after_s > 0 ? http->retry_after_s * 1000 : PAUSE_MS;
@@ -106,7 +92,7 @@ static bool worth_another(const struct asking *asking)
 {
 	const struct http_call *http = &asking->http;
 
-	if (is_stopped(asking->call->task) || clock_ms() + pause_of(http) >= asking->deadline_ms)
+	if (task_is_stopped(asking->call->task) || clock_ms() + pause_of(http) >= asking->deadline_ms)
 		return false;
 	if (http->end == HTTP_UNREACHABLE || (http->end == HTTP_BROKEN && http->status == 0))
 		return true;
@@ -141,7 +127,7 @@ static void run(struct asking *asking)
 		if (try == MAX_TRIES || !worth_another(asking))
 			return;
 		log_event(LOG_INFO, task, "provider_retry", "try=%d status=%d", try + 1, http->status);
-		pause_ms(pause_of(http));
+		clock_pause_ms(pause_of(http));
 	}
 }
 
@@ -194,27 +180,6 @@ static int judge(const struct asking *asking)
 
 /* ---- asking ---- */
 
-static void give_slot(void *slot)
-{
-	slots_give((int)(intptr_t)slot);
-}
-
-static int take_slot(const struct asking *asking)
-{
-	struct service_call *call = asking->call;
-	int slot;
-
-	while ((slot = slots_take(call->task, call->setup->url)) < 0) {
-		if (!call->waits || is_stopped(call->task) || clock_ms() >= asking->deadline_ms)
-			return -1;
-		fail_clear(call->task);
-		pause_ms(SLOT_PAUSE_MS);
-	}
-	/* With the arena, so that the slot is given back even when memory runs out. */
-	arena_later(call->arena, give_slot, (void *)(intptr_t)slot);
-	return 0;
-}
-
 static const char *target(const struct service_call *call)
 {
 	size_t len = strlen(call->setup->url);
@@ -228,7 +193,7 @@ static int ask(struct asking *asking)
 {
 	struct service_call *call = asking->call;
 
-	if (take_slot(asking) < 0)
+	if (slots_hold(call->task, call->arena, call->setup->url, call->waits ? asking->deadline_ms : 0) < 0)
 		return -1;
 	run(asking);
 	call->answer_type = arena_strdup(call->arena, asking->http.type);

@@ -2,12 +2,14 @@
 #include "llm/slots.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/secret.h"
 
 /* Providers are told apart by a hash of their address.  More of them than places share the last place. */
-enum { PLACES = 256 };
+enum { PLACES = 256, LOOK_AGAIN_MS = 50 };
 
 static struct {
 	pthread_mutex_t lock;
@@ -40,7 +42,8 @@ static int place_of(const char *url)
 	return unused;
 }
 
-int slots_take(struct task *task, const char *url)
+/* The slot's number; -1 with a 503 in the task. */
+static int take(struct task *task, const char *url)
 {
 	int place;
 
@@ -57,9 +60,25 @@ int slots_take(struct task *task, const char *url)
 	return fail(task, 503, "provider_busy", "Too many calls to this model's provider are under way.");
 }
 
-void slots_give(int place)
+static void give(void *slot)
 {
+	int place = (int)(intptr_t)slot;
+
 	pthread_mutex_lock(&slots.lock);
 	slots.places[place].taken--;
 	pthread_mutex_unlock(&slots.lock);
+}
+
+int slots_hold(struct task *task, struct arena *arena, const char *url, int64_t until_ms)
+{
+	int place;
+
+	while ((place = take(task, url)) < 0) {
+		if (task_is_stopped(task) || clock_ms() >= until_ms)
+			return -1;
+		fail_clear(task);
+		clock_pause_ms(LOOK_AGAIN_MS);
+	}
+	arena_later(arena, give, (void *)(intptr_t)place);
+	return 0;
 }

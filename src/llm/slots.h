@@ -7,9 +7,8 @@
 
 /* Once a process, before the first call. */
 void slots_limit(int most);
-/* Take a slot of the provider at this address: its number, for slots_give() on every way out; -1 with a 503 in the task
- * when all are taken. */
-int slots_take(struct task *, const char *url);
-void slots_give(int place);
+/* Take a slot of the provider at this address, which is given back with the arena.  When all are taken, wait for one
+ * until this moment of clock_ms(), or for none (0), unless the task is stopped.  0; -1 with a 503 in the task. */
+int slots_hold(struct task *, struct arena *, const char *url, int64_t until_ms);
 
 #endif

@@ -118,13 +118,12 @@ static bool take_lead(void)
 static void wait_for_room(void)
 {
 	static time_t told;
-	struct timespec pause = {0, 10000000};
 	int error = errno;
 	time_t now = time(NULL);
 
 	if (__atomic_exchange_n(&told, now, __ATOMIC_RELAXED) != now)
 		log_event(LOG_ERROR, NULL, "accept", "error=\"%s\"", strerror(error));
-	nanosleep(&pause, NULL);
+	clock_pause_ms(10);
 }
 
 /* Wait for a connection; -1 when the worker drains. */

@@ -114,8 +114,7 @@ static void put_documents(struct str *body, const struct failure *failure)
 
 static void put_member(struct str *body, const char *before, const struct failure *failure)
 {
-	str_puts(body, before);
-	str_json_text(body, failure->message);
+	str_json_member(body, before, failure->message);
 	str_puts(body, "}");
 }
 

@@ -2,7 +2,6 @@
 #include "api/openwebui/file.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "api/api.h"
 #include "base/clock.h"
@@ -209,14 +208,13 @@ static bool is_final(PGresult *rows)
 /* A frame a second until the file has been read. */
 static int stream_status(struct request *req, PGresult *rows)
 {
-	const struct timespec second = {.tv_sec = 1};
 	int64_t deadline_ms = clock_ms() + WATCH_S * 1000;
 	struct stream stream;
 	const char *frame = status_object(req, rows);
 
 	stream_open(&stream, req, "text/event-stream; charset=utf-8");
 	while (stream_event(&stream, frame, strlen(frame)) == 0 && !is_final(rows) && clock_ms() < deadline_ms) {
-		nanosleep(&second, NULL);
+		clock_pause_ms(1000);
 		if (wire_gone(req->wire))
 			return 0;
 		rows = find(req, false);

@@ -139,8 +139,7 @@ static void put_member(struct request *req, const char *before, const char *text
 {
 	struct str *out = str_new(req->task.arena);
 
-	str_puts(out, before);
-	str_json_text(out, text);
+	str_json_member(out, before, text);
 	openwebui_put(req, out->at);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Files come in.  They are read by a job, whose end a caller may wait for. */
 #include <string.h>
-#include <time.h>
 
 #include "api/api.h"
 #include "api/openwebui/file.h"
@@ -33,13 +32,11 @@ int openwebui_wait(struct request *req, const char *file_id)
 	int pause_ms = FIRST_PAUSE_MS;
 
 	while (!is_read(req, file_id)) {
-		const struct timespec pause = {0, pause_ms * 1000000L};
-
 		if (wire_gone(req->wire) || clock_ms() > deadline_ms)
 			return fail(&req->task, 503, "file_pending", "The file is still being read; ask again later.");
 		/* Without a pool nobody else is there to do it. */
 		if (!req->wire->cgi || job_work(req->config, 1, 1) == 0)
-			nanosleep(&pause, NULL);
+			clock_pause_ms(pause_ms);
 		pause_ms = pause_ms * 2 < LAST_PAUSE_MS ? pause_ms * 2 : LAST_PAUSE_MS;
 	}
 	return req->task.failure.status == 0 ? 0 : -1;
