@@ -9,13 +9,13 @@
 #include "store/secret.h"
 
 /* Providers are told apart by a hash of their address.  More of them than places share the last place. */
-enum { PLACES = 256, LOOK_AGAIN_MS = 50 };
+enum { PLACES = 256, NAME_BYTES = 32, LOOK_AGAIN_MS = 50 };
 
 static struct {
 	pthread_mutex_t lock;
 	int most;
 	struct {
-		unsigned char name[32];
+		unsigned char name[NAME_BYTES];
 		int taken;
 	} places[PLACES];
 } slots = {.lock = PTHREAD_MUTEX_INITIALIZER, .most = 1};
@@ -26,29 +26,29 @@ void slots_limit(int most)
 }
 
 /* With the lock held: the provider's place, or a free one that becomes its own, or the last. */
-static int place_of(const char *url)
+static int place_of(const unsigned char name[NAME_BYTES])
 {
-	unsigned char name[32];
 	int i, unused = PLACES - 1;
 
-	secret_sha256(url, strlen(url), name);
 	for (i = 0; i < PLACES - 1; i++) {
-		if (slots.places[i].taken > 0 && memcmp(slots.places[i].name, name, sizeof(name)) == 0)
+		if (slots.places[i].taken > 0 && memcmp(slots.places[i].name, name, NAME_BYTES) == 0)
 			return i;
 		if (slots.places[i].taken == 0 && unused == PLACES - 1)
 			unused = i;
 	}
-	memcpy(slots.places[unused].name, name, sizeof(name));
+	memcpy(slots.places[unused].name, name, NAME_BYTES);
 	return unused;
 }
 
 /* The slot's number; -1 with a 503 in the task. */
 static int take(struct task *task, const char *url)
 {
+	unsigned char name[NAME_BYTES];
 	int place;
 
+	secret_sha256(url, strlen(url), name);
 	pthread_mutex_lock(&slots.lock);
-	place = place_of(url);
+	place = place_of(name);
 	if (slots.places[place].taken < slots.most)
 		slots.places[place].taken++;
 	else

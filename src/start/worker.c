@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * One thread at a time waits for a connection (the leader); when it has one, another takes its place, and a new thread
- * is made when none is left.  A thread that has waited long is let go. */
+ * One thread at a time waits for a connection (the leader); when it has one, it hands the lead to the one that became
+ * idle last, whose stack and memory are still warm, and a new thread is made when none is left.  A thread that has
+ * waited long is let go. */
 #include "start/worker.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -56,14 +58,22 @@ static const size_t stack_bytes = 2 << 20;
 static const size_t stack_bytes = 256 << 10;
 #endif
 
+/* An idle thread. */
+struct idler {
+	struct idler *next;
+	sem_t called;
+	bool taken; /* it is in the list no more, and will be called */
+	bool leads; /* said when it is called; false: it is to end */
+};
+
 static struct {
 	const struct config *config;
 	int listen_fd;
 	int gate_fd; /* both of them: epoll wakes one process for a connection, where poll() wakes all */
 	int wake_fd; /* readable from the moment the worker drains */
 	pthread_mutex_t lock;
-	pthread_cond_t lead; /* the leader's place is free, or the worker drains */
 	pthread_cond_t ended;
+	struct idler *idle; /* the last first */
 	bool led;
 	atomic_bool draining;
 	atomic_bool ending; /* for good: what comes next is refused, so kept connections need not be waited for */
@@ -91,23 +101,64 @@ static void start_thread(void)
 	pthread_attr_destroy(&attributes);
 }
 
+/* With the lock held: take the thread that became idle last, to be called when the lock is given up. */
+static struct idler *take_idler(bool leads)
+{
+	struct idler *idler = worker.idle;
+
+	if (idler == NULL)
+		return NULL;
+	worker.idle = idler->next;
+	worker.n_waiting--;
+	idler->taken = true;
+	idler->leads = leads;
+	return idler;
+}
+
+/* After waiting in vain, with the lock held: true when it is to end. */
+static bool leave_idlers(struct idler *self)
+{
+	struct idler **at;
+
+	if (self->taken || worker.n_waiting <= SPARE_THREADS)
+		return false;
+	for (at = &worker.idle; *at != self; at = &(*at)->next)
+		;
+	*at = self->next;
+	worker.n_waiting--;
+	return true;
+}
+
+/* With the lock held, which is given up.  False when the thread is to end. */
+static bool wait_for_lead(void)
+{
+	struct idler self = {.next = worker.idle};
+	struct timespec until;
+
+	sem_init(&self.called, 0, 0);
+	worker.idle = &self;
+	worker.n_waiting++;
+	do {
+		pthread_mutex_unlock(&worker.lock);
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += IDLE_S;
+		if (sem_clockwait(&self.called, CLOCK_MONOTONIC, &until) == 0)
+			return self.leads;
+		pthread_mutex_lock(&worker.lock);
+	} while (!leave_idlers(&self));
+	pthread_mutex_unlock(&worker.lock);
+	return false;
+}
+
 /* Become the leader.  False when the thread is to end. */
 static bool take_lead(void)
 {
-	struct timespec until;
-	bool leads = true;
+	bool leads;
 
 	pthread_mutex_lock(&worker.lock);
-	worker.n_waiting++;
-	while (worker.led && !worker.draining && leads) {
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += IDLE_S;
-		if (pthread_cond_timedwait(&worker.lead, &worker.lock, &until) == ETIMEDOUT && worker.led &&
-			worker.n_waiting > SPARE_THREADS)
-			leads = false;
-	}
-	worker.n_waiting--;
-	leads = leads && !worker.draining;
+	if (worker.led && !worker.draining)
+		return wait_for_lead();
+	leads = !worker.draining;
 	if (leads)
 		worker.led = true;
 	pthread_mutex_unlock(&worker.lock);
@@ -152,6 +203,7 @@ static int accept_next(void)
 static enum place leave_lead(bool connected)
 {
 	enum place place = NOWHERE;
+	struct idler *next = NULL;
 
 	pthread_mutex_lock(&worker.lock);
 	if (connected && worker.n_busy < worker.config->threads) {
@@ -162,16 +214,19 @@ static enum place leave_lead(bool connected)
 		worker.n_turning++;
 	}
 	metrics_set(METRIC_THREADS_BUSY, 0, worker.n_busy);
-	if (!connected || place != NOWHERE) {
+	if (place != NOWHERE && !worker.draining)
+		next = take_idler(true);
+	if (next == NULL && (!connected || place != NOWHERE)) {
 		worker.led = false;
 		/* One thread is always free to accept, be it to say 503. */
-		if (connected && worker.n_waiting == 0)
+		if (connected && !worker.draining)
 			start_thread();
-		pthread_cond_signal(&worker.lead);
 	}
 	if (worker.draining)
 		pthread_cond_signal(&worker.ended);
 	pthread_mutex_unlock(&worker.lock);
+	if (next != NULL)
+		sem_post(&next->called);
 	return place;
 }
 
@@ -187,11 +242,9 @@ static void leave_place(enum place place)
 static void set_timeouts(int fd, int seconds)
 {
 	struct timeval limit = {.tv_sec = seconds};
-	int on = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* no effect on a Unix socket */
 }
 
 /* A connection that was kept: does another request come on it? */
@@ -281,8 +334,10 @@ static int watch_gate(int fd, uint32_t events)
 /* -1 when this process cannot wait for connections: better another one in its place. */
 static int open_gates(const struct config *config, int listen_fd, const char *id)
 {
-	pthread_condattr_t monotonic;
+	int on = 1;
 
+	setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &on,
+		sizeof(on)); /* what it accepts has it too; a Unix socket not */
 	worker.config = config;
 	worker.listen_fd = listen_fd;
 	worker.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -292,10 +347,6 @@ static int open_gates(const struct config *config, int listen_fd, const char *id
 		log_event(LOG_ERROR, NULL, "accept", "error=\"%s\"", strerror(errno));
 		return -1;
 	}
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&worker.lead, &monotonic);
-	pthread_condattr_destroy(&monotonic);
 	pool_open(config);
 	worker_id_take(id);
 	dispatch_limit_streams(config->threads / 8 * 7);
@@ -323,6 +374,7 @@ static void fill_lead(void)
 static int close_gates(void)
 {
 	struct timespec until;
+	struct idler *idler;
 	uint64_t one = 1;
 	int left;
 
@@ -334,7 +386,8 @@ static int close_gates(void)
 	metrics_set(METRIC_WORKERS, METRICS_DRAINING, 1);
 	if (write(worker.wake_fd, &one, sizeof(one)) < 0)
 		log_event(LOG_ERROR, NULL, "drain", "error=\"%s\"", strerror(errno));
-	pthread_cond_broadcast(&worker.lead);
+	while ((idler = take_idler(false)) != NULL)
+		sem_post(&idler->called);
 	/* Nobody accepts here any more: when the last process has closed the socket, new connections are refused. */
 	while (worker.led)
 		if (pthread_cond_timedwait(&worker.ended, &worker.lock, &until) == ETIMEDOUT)

@@ -18,7 +18,8 @@ static struct {
 	pthread_mutex_t lock;
 	struct rider *first, **last; /* who waits, the longest first */
 	struct conn *idle;
-	bool bulk; /* large work has its connection */
+	int n_shared; /* connections at work for who would share them */
+	bool bulk;    /* large work has its connection */
 	pthread_cond_t bulk_done;
 	int n_open;
 	const struct config *config;
@@ -204,33 +205,64 @@ static void queue_leave(struct rider *rider)
 		pool.last = at;
 }
 
-/* A connection or a place for one is free: the first who waits may look. */
+/* Who would share a transaction may hold three quarters of the connections: those who come meanwhile have a common one
+ * soon, which costs less than more at a time (seen: 2,750 chats/s against 2,500), and other work finds one. */
+static bool free_for(const struct rider *rider)
+{
+	return (pool.idle != NULL || pool.n_open < pool.config->db_pool) &&
+	       (!rider->willing || pool.n_shared < (pool.config->db_pool * 3 + 3) / 4);
+}
+
+/* A connection or a place for one is free: the first who waits and may have it is to look. */
 static void wake_first(void)
 {
-	if (pool.first != NULL)
-		pthread_cond_signal(&pool.first->woken);
+	struct rider *rider = pool.first;
+
+	while (rider != NULL && !free_for(rider))
+		rider = rider->next;
+	if (rider == NULL)
+		return;
+	__atomic_add_fetch(&rider->n_calls, 1, __ATOMIC_RELAXED);
+	sem_post(&rider->woken);
 }
 
-static bool something_free(void)
+/* Without the lock: nobody who is woken should have to wait for it again.  False when the deadline has passed. */
+static bool sleep_until(struct rider *self, const struct timespec *until, int *n_woken)
 {
-	return pool.idle != NULL || pool.n_open < pool.config->db_pool;
+	int result;
+
+	do
+		result = until == NULL ? sem_wait(&self->woken) : sem_clockwait(&self->woken, CLOCK_MONOTONIC, until);
+	while (result < 0 && errno == EINTR);
+	*n_woken += result == 0;
+	return result == 0;
 }
 
+static bool let_off(struct rider *self, int n_woken)
+{
+	self->done = n_woken > __atomic_load_n(&self->n_calls, __ATOMIC_RELAXED);
+	return self->done;
+}
+
+/* With the lock held, as after it, unless the rider is done: somebody else has done its work. */
 static void wait_in_queue(struct rider *self, int64_t deadline_ms)
 {
 	struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
-	int waited = 0;
+	int n_woken = 0;
+	bool in_time = true;
 
 	queue_join(self);
-	while (!self->taken && !something_free() && waited != ETIMEDOUT)
-		waited = pthread_cond_clockwait(&self->woken, &pool.lock, CLOCK_MONOTONIC, &until);
-	if (!self->taken) {
-		queue_leave(self);
-		return;
-	}
-	/* It is let off in any case: the time of who took it along is limited too. */
-	while (!self->done)
-		pthread_cond_wait(&self->woken, &pool.lock);
+	do {
+		/* Once taken along it is let off in any case: the time of who did so is limited too. */
+		bool for_ever = self->taken;
+
+		pthread_mutex_unlock(&pool.lock);
+		in_time = sleep_until(self, for_ever ? NULL : &until, &n_woken);
+		if (let_off(self, n_woken))
+			return;
+		pthread_mutex_lock(&pool.lock);
+	} while (self->taken || (in_time && !free_for(self)));
+	queue_leave(self);
 }
 
 static void wait_for_turn(struct rider *self, int64_t deadline_ms)
@@ -251,25 +283,29 @@ static struct conn *wait_for_one(int64_t deadline_ms, struct rider *self, bool *
 
 	*fresh = false;
 	pthread_mutex_lock(&pool.lock);
-	if (!something_free())
+	if (!free_for(self))
 		wait_for_turn(self, deadline_ms);
-	if (!self->done && (conn = pool.idle) != NULL) {
-		pool.idle = conn->next;
-	} else if (!self->done && something_free()) {
-		pool.n_open++;
-		*fresh = true;
+	if (self->done)
+		return NULL;
+	if (free_for(self)) {
+		conn = pool.idle;
+		*fresh = conn == NULL;
+		if (conn != NULL)
+			pool.idle = conn->next;
+		pool.n_open += *fresh;
+		pool.n_shared += self->willing;
+		count(1);
 	}
-	count(conn != NULL || *fresh ? 1 : 0);
-	if (something_free())
-		wake_first();
+	wake_first();
 	pthread_mutex_unlock(&pool.lock);
 	return conn;
 }
 
-static void forget_place(void)
+static void forget_place(bool shared)
 {
 	pthread_mutex_lock(&pool.lock);
 	pool.n_open--;
+	pool.n_shared -= shared;
 	count(-1);
 	wake_first();
 	pthread_mutex_unlock(&pool.lock);
@@ -336,13 +372,12 @@ static void leave_bulk(const struct task *task)
 
 struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rider)
 {
-	struct rider alone = {.willing = false}, *self = rider != NULL ? rider : &alone;
+	struct rider alone = {.n_calls = 0}, *self = rider != NULL ? rider : &alone;
 	struct conn *conn;
 	bool fresh;
 
-	pthread_cond_init(&self->woken, NULL);
+	sem_init(&self->woken, 0, 0);
 	self->willing = rider != NULL;
-	self->taken = self->done = false;
 	if (enter_bulk(task, deadline_ms) < 0)
 		return NULL;
 	conn = wait_for_one(deadline_ms, self, &fresh);
@@ -360,12 +395,13 @@ struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rid
 		drop_lost();
 	}
 	if (conn == NULL && (conn = conn_open(task, deadline_ms)) == NULL) {
-		forget_place();
+		forget_place(self->willing);
 		leave_bulk(task);
 		unavailable(task);
 		return NULL;
 	}
 	conn->broken = false;
+	conn->shared = self->willing;
 	return conn;
 }
 
@@ -373,14 +409,15 @@ void pool_give(struct task *task, struct conn *conn)
 {
 	leave_bulk(task);
 	if (conn->broken) {
+		forget_place(conn->shared);
 		conn_free(conn);
-		forget_place();
 		drop_lost();
 		return;
 	}
 	pthread_mutex_lock(&pool.lock);
 	conn->next = pool.idle;
 	pool.idle = conn;
+	pool.n_shared -= conn->shared;
 	count(-1);
 	wake_first();
 	pthread_mutex_unlock(&pool.lock);
@@ -405,6 +442,7 @@ struct rider *pool_riders(int most)
 		end = &rider->next;
 		most--;
 	}
+	wake_first(); /* whoever was told so before may just have been taken along */
 	pthread_mutex_unlock(&pool.lock);
 	return list;
 }
@@ -413,11 +451,8 @@ void pool_let_off(struct rider *list)
 {
 	struct rider *next;
 
-	pthread_mutex_lock(&pool.lock);
 	for (; list != NULL; list = next) {
-		next = list->next;
-		list->done = true;
-		pthread_cond_signal(&list->woken); /* it cannot go before the lock is given up */
+		next = list->next; /* it is gone as soon as it is woken */
+		sem_post(&list->woken);
 	}
-	pthread_mutex_unlock(&pool.lock);
 }

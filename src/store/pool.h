@@ -4,7 +4,7 @@
 #define EXEDRA_POOL_H
 
 #include <libpq-fe.h>
-#include <pthread.h>
+#include <semaphore.h>
 
 #include "base/config.h"
 #include "base/task.h"
@@ -14,12 +14,14 @@ struct conn {
 	struct conn *next;       /* in the free list */
 	unsigned char *prepared; /* per statement id: it has been prepared, or is about to be in what is queued */
 	bool broken;             /* not to be used again */
+	bool shared;             /* taken by who would share it */
 };
 
 /* Work that waits for a connection and may be done along with somebody else's. */
 struct rider {
 	struct rider *next;
-	pthread_cond_t woken;
+	sem_t woken;
+	int n_calls; /* how often it was told to look for a free one; woken once more, it has been let off */
 	bool willing, taken, done;
 };
 

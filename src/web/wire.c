@@ -76,17 +76,29 @@ void wire_last(struct wire *wire)
 	wire->fcgi.keepConnection = 0;
 }
 
+static void end_fcgi(struct wire *wire)
+{
+	FCGX_Request *fcgi = &wire->fcgi;
+	bool unsent, whole = fcgi->in == NULL; /* what is left of a body would be taken for the next request's head */
+
+	/* A write that failed once may be followed by one that does not, such as the end record. */
+	if (wire->cut)
+		shutdown(fcgi->ipcFd, SHUT_RDWR);
+	unsent = FCGX_FClose(fcgi->err) < 0;
+	unsent |= FCGX_FClose(fcgi->out) < 0;
+	if (unsent || wire->cut || !whole)
+		fcgi->keepConnection = 0;
+	/* libfcgi waits for the web server to close first, so that what that still sends does not take the answer away
+	 * from it.  Who has sent all need not be waited for. */
+	FCGX_Free(fcgi, !whole);
+	if (whole && !fcgi->keepConnection)
+		wire_close(wire);
+}
+
 void wire_end(struct wire *wire)
 {
-	if (!wire->cgi) {
-		/* A write that failed once may be followed by one that does not, such as the end record. */
-		if (wire->cut)
-			shutdown(wire->fcgi.ipcFd, SHUT_RDWR);
-		/* What is left of a body would be taken for the next request's head. */
-		if (wire->cut || FCGX_HasSeenEOF(wire->fcgi.in) == 0)
-			wire->fcgi.keepConnection = 0;
-		FCGX_Finish_r(&wire->fcgi);
-	}
+	if (!wire->cgi)
+		end_fcgi(wire);
 	wire->params = NULL;
 }
 
@@ -114,16 +126,26 @@ const char *wire_param(const struct wire *wire, const char *name)
 	return NULL;
 }
 
+/* Where the body ends its stream is given back: 8 kB that a long answer would hold. */
+static ssize_t read_fcgi(struct wire *wire, char *buffer, int room)
+{
+	int got = FCGX_GetStr(buffer, room, wire->fcgi.in);
+
+	if (FCGX_GetError(wire->fcgi.in) != 0)
+		return got == 0 ? -1 : got;
+	if (FCGX_HasSeenEOF(wire->fcgi.in) != 0)
+		FCGX_FreeStream(&wire->fcgi.in);
+	return got;
+}
+
 ssize_t wire_read(struct wire *wire, char *buffer, size_t room)
 {
 	ssize_t got;
 
 	if (room > 65536)
 		room = 65536;
-	if (!wire->cgi) {
-		got = FCGX_GetStr(buffer, (int)room, wire->fcgi.in);
-		return got == 0 && FCGX_GetError(wire->fcgi.in) != 0 ? -1 : got;
-	}
+	if (!wire->cgi)
+		return wire->fcgi.in == NULL ? 0 : read_fcgi(wire, buffer, (int)room);
 	while ((got = read(STDIN_FILENO, buffer, room)) < 0 && errno == EINTR)
 		;
 	return got;
