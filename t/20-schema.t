@@ -14,17 +14,17 @@ my @may_call = qw(account_id acting_account alter_account any_workspace apply_en
     chunk_text claim_invite claim_job close_chat close_session complete_embedding conversation count_jobs
     delete_user disable_invite drop_account drop_embedding embed_conversation embed_keeps embed_lets end_job
     enqueue_job enqueue_later enter enter_embed epoch expire expire_former fail_chats file_hash file_head
-    file_status file_tail find_embedder free_limits hold_limits in_rooms is_limited is_manager iso issue_token json_array
+    file_status file_tail find_embedder free_limits hold_limits in_rooms is_limited is_manager is_own iso issue_token json_array
     json_chat_row json_document json_embed json_embed_chat json_embed_item json_event json_extend json_file
     json_file_meta json_history json_knowledge json_knowledge_file json_members json_metadata json_model
     json_origin json_owner json_pinned json_source json_thread json_user json_visitor_history json_workspace
     json_workspace_document key_ends key_id keys_of known_settings limits_of list_invites must_hold new_account
     new_embed new_invite note_embedder note_event note_origin note_uses open_chat open_embed_chat open_free_chat
-    open_session other_admins own_key plan_retention put_provider put_settings redeem_token refuse_sign_in
+    open_session other_admins own_key own_workspaces plan_retention put_provider put_settings redeem_token refuse_sign_in
     replace_key replace_segments resume role_name sees_all serving_embedder set_members setting_on settle_limits
     stopped store_settings sweep_chats sweep_documents sweep_embeddings take_limit tenant_id tend_segments
     unembedded waiting_jobs wanted_embedder work_on workspace_files workspace_ids);
-my @definers = qw(account_limited alter_account begin_sign_in check_version claim_invite claim_job
+my @definers = qw(account_limited alter_account begin_sign_in chat_has_tenant check_version claim_invite claim_job
     close_session count_jobs disable_invite embedder_changed end_job enqueue_job enqueue_later enter enter_embed
     expire expire_former fail_chats issue_token key_ends list_invites new_embed new_invite note_embedder
     note_event note_uses open_session own_key password_changed plan_retention redeem_token refuse_sign_in
@@ -62,7 +62,8 @@ subtest 'two kinds of table' => sub {
 subtest 'policies' => sub {
     my $ours = '(tenant_id = ( SELECT exedra.tenant_id() AS tenant_id))';
     is_deeply rows($db, "SELECT tablename FROM pg_policies WHERE schemaname = 'exedra' AND policyname = 'tenant' AND permissive = 'PERMISSIVE'
-        AND roles = '{public}' AND cmd = 'ALL' AND qual = '$ours' AND with_check = '$ours' ORDER BY 1"), \@tenant_tables,
+        AND roles = '{public}' AND cmd = 'ALL' AND qual = '$ours'
+        AND with_check = '(tenant_id = exedra.tenant_id())' ORDER BY 1"), \@tenant_tables,
         'each has the policy `tenant`, asked once a statement';
     is_deeply rows($db, "SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'exedra' AND policyname <> 'tenant'
         AND permissive = 'PERMISSIVE'"), [], 'no other policy lets in more';

@@ -30,13 +30,22 @@ DECLARE
     fits boolean;
     in_scope boolean;
     holder text;
-    key_id bigint;
-    rooms text;
+    done text[];
 BEGIN
+    -- What it sets is set while the row is read, before anything is known to be wrong with it: then the transaction ends.  All of
+    -- them, always: others may have entered this transaction before.  15: manages, but only the rooms of the list.  Looking is cheaper
+    -- than setting.
     SELECT c.tenant_id, c.account_id, c.role, t.limited, t.name, program BETWEEN v.oldest_program AND v.version,
            (c.groups IS NULL OR route_group = ANY (c.groups)) AND (enter.read_only OR NOT c.read_only),
-           CASE WHEN t.limited THEN -c.id ELSE c.id END, c.workspace_ids::text
-      INTO enter.tenant_id, enter.account_id, enter.role, enter.limited, holder, fits, in_scope, key_id, rooms
+           ARRAY[set_config('exedra.tenant_id', c.tenant_id::text, true),
+                 set_config('exedra.role', CASE WHEN c.workspace_ids IS NULL OR c.role < 15 THEN c.role ELSE 15 END::text, true),
+                 set_config('exedra.key', CASE WHEN t.limited THEN -c.id ELSE c.id END::text, true),
+                 CASE WHEN c.account_id IS NOT NULL OR current_setting('exedra.account_id', true) <> ''
+                      THEN set_config('exedra.account_id', coalesce(c.account_id::text, ''), true) END,
+                 CASE WHEN c.workspace_ids IS NOT NULL OR current_setting('exedra.workspaces', true) <> ''
+                      THEN set_config('exedra.workspaces', coalesce(c.workspace_ids::text, ''), true) END,
+                 CASE WHEN enter.read_only THEN set_config('transaction_read_only', 'on', true) END]
+      INTO enter.tenant_id, enter.account_id, enter.role, enter.limited, holder, fits, in_scope, done
       FROM exedra.credential c
       JOIN exedra.tenant t ON t.id = c.tenant_id
       LEFT JOIN exedra.schema_version v ON v.one
@@ -55,16 +64,6 @@ BEGIN
         RAISE EXCEPTION '%', (SELECT CASE WHEN c.groups IS NULL OR route_group = ANY (c.groups) THEN 'key_read_only' ELSE 'key_group' END
                                 FROM exedra.credential c WHERE c.hash = key_hash) USING ERRCODE = 'EX403';
     END IF;
-    -- All of them, always: others may have entered this transaction before.  15: manages, but only the rooms of the list.  Looking is
-    -- cheaper than setting.
-    PERFORM set_config('exedra.tenant_id', enter.tenant_id::text, true),
-            set_config('exedra.role', CASE WHEN rooms IS NULL OR enter.role < 15 THEN enter.role ELSE 15 END::text, true),
-            set_config('exedra.key', key_id::text, true),
-            CASE WHEN enter.account_id IS NOT NULL OR current_setting('exedra.account_id', true) <> ''
-                 THEN set_config('exedra.account_id', coalesce(enter.account_id::text, ''), true) END,
-            CASE WHEN rooms IS NOT NULL OR current_setting('exedra.workspaces', true) <> ''
-                 THEN set_config('exedra.workspaces', coalesce(rooms, ''), true) END,
-            CASE WHEN read_only THEN set_config('transaction_read_only', 'on', true) END;
 END $$;
 ALTER FUNCTION exedra.enter(bytea, int, boolean, int, text, text, text) SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION exedra.enter(bytea, int, boolean, int, text, text, text) IS 'Begin a transaction for the holder of a key, who comes from this address to a route of this group: tenant, account and role, and whether there are limits; or EX401, EX403, EX503.';

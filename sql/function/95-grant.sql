@@ -14,8 +14,8 @@ BEGIN
     EXECUTE format('REVOKE UPDATE, DELETE ON exedra.usage FROM %I', role);
     EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON exedra.event FROM %I', role);
     EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON exedra.quota FROM %I', role);
-    EXECUTE format('GRANT USAGE ON SEQUENCE exedra.chat_recency TO %I', role);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION exedra.tenant_id(), exedra.account_id(), exedra.sees_all(), exedra.is_manager(), exedra.workspace_ids(), exedra.in_rooms(bigint), exedra.key_id(), exedra.is_limited(), exedra.any_workspace(),
+    EXECUTE format('GRANT USAGE ON SEQUENCE exedra.chat_recency, exedra.chat_id_seq TO %I', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION exedra.tenant_id(), exedra.account_id(), exedra.sees_all(), exedra.is_manager(), exedra.workspace_ids(), exedra.in_rooms(bigint), exedra.is_own(bigint, bigint), exedra.own_workspaces(), exedra.key_id(), exedra.is_limited(), exedra.any_workspace(),
         exedra.check_version(int), exedra.enter(bytea, int, boolean, int, text, text, text), exedra.note_uses(bytea[]),
         exedra.limits_of(bigint, bigint), exedra.take_limit(text, bigint, text, bigint, bigint, bigint), exedra.hold_limits(uuid, bigint),
         exedra.must_hold(uuid), exedra.settle_limits(bigint, uuid, bigint, boolean), exedra.free_limits(), exedra.open_free_chat(text, json, text, uuid, text), exedra.resume(bigint, bigint, uuid),

@@ -599,7 +599,7 @@ CREATE SEQUENCE exedra.chat_recency INCREMENT -1;
 CREATE TYPE exedra.chat_state AS ENUM ('open', 'done', 'stopped', 'failed');
 
 CREATE TABLE exedra.chat (
-    tenant_id       bigint NOT NULL REFERENCES exedra.tenant ON DELETE CASCADE,
+    tenant_id       bigint NOT NULL,
     id              bigint GENERATED ALWAYS AS IDENTITY,
     recency         bigint NOT NULL DEFAULT nextval('exedra.chat_recency'),
     workspace_id    bigint,
@@ -627,6 +627,8 @@ CREATE TABLE exedra.chat (
     FOREIGN KEY (tenant_id, account_id) REFERENCES exedra.account ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, embed_id) REFERENCES exedra.embed ON DELETE CASCADE
 )
+-- That its tenant exists follows from its workspace; where it has none triggers look (sql/function/50-chat.sql): each foreign key that is
+-- looked after takes a twentieth of a chat's time in the database.
 -- A chat is written twice: with its question, with its answer.  No index holds a column that the second writing changes,
 -- and pages keep room for it, so that the indexes are not touched again (HOT).  No CHECK and no index over an expression here or in
 -- exedra.usage: each would be read and planned anew for every row, which takes a tenth of a chat's time in the database; types
@@ -660,10 +662,9 @@ CREATE TABLE exedra.open_chat (
     ticket     uuid NOT NULL,
     worker     text NOT NULL,
     opened_at  timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (tenant_id, chat_id),
-    FOREIGN KEY (tenant_id, chat_id) REFERENCES exedra.chat ON DELETE CASCADE
+    PRIMARY KEY (tenant_id, chat_id)
 );
-COMMENT ON TABLE exedra.open_chat IS 'The chats that a model is answering now; a chat''s row here goes with its closing.';
+COMMENT ON TABLE exedra.open_chat IS 'The chats that a model is answering now; a chat''s row here goes with its closing, or with the chat by a trigger.';
 COMMENT ON COLUMN exedra.open_chat.ticket IS 'Proof with which the worker that opened the chat closes it, when the key may be gone.';
 COMMENT ON COLUMN exedra.open_chat.worker IS 'Which worker process answers, as node/pool/uuid: its open chats end when it dies.';
 

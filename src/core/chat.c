@@ -98,13 +98,25 @@ static int choose_provider(struct chat *chat, PGresult *rows)
 	return fail(chat->task, 502, "upstream_sealed", "The key of the provider %s cannot be read.", name);
 }
 
+static void read_history(struct chat *chat, PGresult *rows)
+{
+	const char *const *texts;
+	int n = db_items(chat->scratch, rows, 0, "history", &texts) / 3, i;
+	struct exchange *earlier = arena_get(chat->scratch, (size_t)(n + 1) * sizeof(*earlier));
+
+	for (i = 0; i < n; i++)
+		earlier[i] = (struct exchange){texts[3 * i], texts[3 * i + 1], texts[3 * i + 2]};
+	chat->earlier = earlier;
+	chat->n_earlier = n;
+}
+
 static void read_opened(struct chat *chat, PGresult *rows)
 {
 	chat->workspace_id = db_int(rows, 0, "workspace_id");
 	chat->workspace_name = keep(chat, rows, "name");
 	chat->prompt = db_text(rows, 0, "prompt");
 	chat->refusal = keep(chat, rows, "refusal");
-	chat->history = db_text(rows, 0, "history") == NULL ? "[]" : db_text(rows, 0, "history");
+	read_history(chat, rows);
 	chat->account_name = db_text(rows, 0, "username");
 	chat->account_bio = db_text(rows, 0, "bio");
 	chat->workspace_temperature = db_number(rows, 0, "temperature");
@@ -145,17 +157,24 @@ static enum opening open_free(struct chat *chat, const char *ticket)
 		return MUST_HOLD;
 	chat->mode = "chat";
 	chat->prompt = "";
-	chat->history = "[]";
 	chat->setup = provider_of_server(chat->config);
 	take_ticket(chat, rows, ticket);
 	return OPENED;
+}
+
+/* In binary: a long history comes as it is. */
+static PGresult *open_by(struct chat *chat, const struct stmt *stmt, const char *const *args, int n_args)
+{
+	struct db_call call = {.stmt = stmt, .args = args, .n_args = n_args, .binary = true};
+
+	return db_run_in(chat->scratch, chat->task, &call, 1) < 0 ? NULL : call.rows;
 }
 
 /* A visitor's question: which workspace is asked and how, the embed says. */
 static enum opening open_visit(struct chat *chat, const char *ticket)
 {
 	struct task *task = chat->task;
-	PGresult *rows = db_rows_in(chat->scratch, task, &sql_embed_open,
+	PGresult *rows = open_by(chat, &sql_embed_open,
 		ARGS(task->identity.embed, chat->message, chat->session, chat->visitor, ticket, worker_id()));
 
 	if (rows == NULL)
@@ -173,9 +192,10 @@ static enum opening open_visit(struct chat *chat, const char *ticket)
 static enum opening open_in_workspace(struct chat *chat, const char *ticket)
 {
 	struct task *task = chat->task;
-	PGresult *rows = db_rows_in(chat->scratch, task, &sql_chat_open,
+	PGresult *rows = open_by(chat, &sql_chat_open,
 		ARGS(chat->slug, chat->message, chat->mode, chat->session, chat->attachments, chat->origin, ticket,
 			worker_id(), chat->thread, chat->act_as, db_bool_arg(chat->given == NULL)));
+
 	if (rows == NULL)
 		return UNOPENED;
 	if (PQntuples(rows) == 0)
@@ -303,7 +323,7 @@ static int fill_up(struct chat *chat)
 	int n_found = chat->n_cited - chat->n_pinned, n;
 	const struct passage *earlier;
 
-	if (n_found >= chat->top_n || chat->given != NULL || strcmp(chat->history, "[]") == 0 || is_quoting(chat))
+	if (n_found >= chat->top_n || chat->given != NULL || chat->n_earlier == 0 || is_quoting(chat))
 		return 0;
 	n = retrieve_earlier(chat->task, chat->passages + chat->n_pinned, n_found, chat->top_n - n_found, &earlier);
 	if (n > 0)
@@ -400,7 +420,8 @@ static void on_asked(void *arg)
 	struct chat *chat = arg;
 
 	chat->call.messages = NULL;
-	chat->history = NULL;
+	chat->earlier = NULL;
+	chat->n_earlier = 0;
 	chat->prompt = NULL;
 	chat->opened = NULL;
 	arena_empty(chat->scratch);

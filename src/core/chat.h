@@ -42,6 +42,12 @@ struct chat_item {
 	bool whole;                     /* all that they say, where it fits; else what answers the question */
 };
 
+/* A question that was asked before, and its answer. */
+struct exchange {
+	const char *question, *answer;
+	const char *attachments; /* JSON array */
+};
+
 struct chat {
 	/* The question. */
 	struct task *task;
@@ -75,7 +81,9 @@ struct chat {
 	/* What opening it found. */
 	int64_t id;
 	int64_t workspace_id;
-	const char *workspace_name, *prompt, *refusal, *history, *account_name, *account_bio, *provider_name;
+	const char *workspace_name, *prompt, *refusal, *account_name, *account_bio, *provider_name;
+	const struct exchange *earlier; /* the stored history, the newest first; dies with `scratch` */
+	int n_earlier;
 	double workspace_temperature;
 	int top_n;
 	double threshold;

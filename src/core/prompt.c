@@ -89,71 +89,56 @@ static struct str *system_text(const struct chat *chat)
 	return verbatim;
 }
 
-/* The images of a stored question; NULL when it had none.  Text stays in the JSON, which lives as long as the task. */
-static const char *const *stored_images(struct arena *arena, struct json_object *attachments)
+static void put_json(void *object)
 {
-	size_t n = json_object_array_length(attachments), i;
-	const char **images;
+	json_object_put(object);
+}
 
-	if (n == 0)
+/* The images of a stored question; NULL when it had none.  Our own JSON, so it is well-formed. */
+static const char *const *stored_images(struct arena *arena, const char *attachments)
+{
+	struct json_object *list;
+	const char **images;
+	size_t n, i;
+
+	if (strcmp(attachments, "[]") == 0)
 		return NULL;
+	list = json_tokener_parse(attachments);
+	if (list == NULL)
+		arena_exhausted(arena);
+	arena_later(arena, put_json, list);
+	n = json_object_array_length(list);
 	images = arena_get(arena, (n + 1) * sizeof(*images));
 	for (i = 0; i < n; i++)
 		images[i] = json_object_get_string(
-			json_object_object_get(json_object_array_get_idx(attachments, i), "contentString"));
+			json_object_object_get(json_object_array_get_idx(list, i), "contentString"));
 	return images;
 }
 
 /* A stored exchange as two messages. */
-static void take_exchange(struct arena *arena, struct json_object *exchange, struct llm_message *pair)
+static void take_exchange(struct arena *arena, const struct exchange *exchange, struct llm_message *pair)
 {
-	pair[0] = (struct llm_message){.role = "user",
-		.content = json_object_get_string(json_object_array_get_idx(exchange, 0)),
-		.images = stored_images(arena, json_object_array_get_idx(exchange, 2))};
-	pair[1] = (struct llm_message){
-		.role = "assistant", .content = json_object_get_string(json_object_array_get_idx(exchange, 1))};
-}
-
-static int length_of(struct json_object *exchange, size_t at)
-{
-	return json_object_get_string_len(json_object_array_get_idx(exchange, at));
+	pair[0] = (struct llm_message){
+		.role = "user", .content = exchange->question, .images = stored_images(arena, exchange->attachments)};
+	pair[1] = (struct llm_message){.role = "assistant", .content = exchange->answer};
 }
 
 /* The newest stored exchanges that fit, oldest first, into `messages`; returns how many messages that are. */
-static int add_history(
-	const struct chat *chat, struct json_object *history, struct llm_message *messages, int64_t *room)
+static int add_history(const struct chat *chat, struct llm_message *messages, int64_t *room)
 {
-	int n = (int)json_object_array_length(history), fit, i;
+	int fit, i;
 
-	for (fit = 0; fit < n; fit++) {
-		struct json_object *exchange = json_object_array_get_idx(history, (size_t)fit);
-		int64_t cost = llm_tokens((size_t)length_of(exchange, 0)) +
-			       llm_tokens((size_t)length_of(exchange, 1));
+	for (fit = 0; fit < chat->n_earlier; fit++) {
+		const struct exchange *exchange = &chat->earlier[fit];
+		int64_t cost = llm_tokens(strlen(exchange->question)) + llm_tokens(strlen(exchange->answer));
 
 		if (cost > *room)
 			break;
 		*room -= cost;
 	}
 	for (i = 0; i < fit; i++)
-		take_exchange(
-			chat->task->arena, json_object_array_get_idx(history, (size_t)(fit - 1 - i)), &messages[2 * i]);
+		take_exchange(chat->scratch, &chat->earlier[fit - 1 - i], &messages[2 * i]);
 	return 2 * fit;
-}
-
-static void put_json(void *object)
-{
-	json_object_put(object);
-}
-
-/* The stored history, from the newest; our own JSON, so it is well-formed. */
-static struct json_object *read_history(const struct chat *chat)
-{
-	struct json_object *history = json_tokener_parse(chat->history);
-
-	if (history == NULL)
-		arena_exhausted(chat->task->arena);
-	arena_later(chat->scratch, put_json, history);
-	return history;
 }
 
 static int64_t cost_of(const struct llm_message *message)
@@ -283,8 +268,7 @@ int prompt_assemble(struct chat *chat)
 	int window = chat->setup.context_tokens, n_question, n_contexts, n, i;
 	int64_t room = window - (window / ANSWER_SHARE < ANSWER_TOKENS ? window / ANSWER_SHARE : ANSWER_TOKENS);
 	struct str *system = system_text(chat);
-	struct json_object *history = chat->given != NULL ? NULL : read_history(chat);
-	size_t most = 3 + (chat->given != NULL ? (size_t)chat->n_given : 2 * json_object_array_length(history));
+	size_t most = 3 + (size_t)(chat->given != NULL ? chat->n_given : 2 * chat->n_earlier);
 	struct llm_message *messages = arena_get(arena, most * sizeof(*messages)),
 			   *question = arena_get(arena, most * sizeof(*question));
 
@@ -301,7 +285,7 @@ int prompt_assemble(struct chat *chat)
 	if (chat->given != NULL)
 		n += add_given(chat, question_at(chat), messages + 1, &room);
 	else
-		n += add_history(chat, history, messages + 1, &room);
+		n += add_history(chat, messages + 1, &room);
 	if (chat->numbered)
 		n_question = context_put(chat, question, n_question, &room);
 	else

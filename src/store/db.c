@@ -3,9 +3,7 @@
 #include "store/db.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -411,97 +409,4 @@ PGresult *db_rows_in(
 int db_enter(struct task *task)
 {
 	return db_run(task, NULL, 0);
-}
-
-const char *db_text(PGresult *rows, int row, const char *column)
-{
-	int no = PQfnumber(rows, column);
-
-	assert(no >= 0);
-	return PQgetisnull(rows, row, no) ? NULL : PQgetvalue(rows, row, no);
-}
-
-int64_t db_int(PGresult *rows, int row, const char *column)
-{
-	const char *text = db_text(rows, row, column);
-
-	return text == NULL ? 0 : strtoll(text, NULL, 10);
-}
-
-double db_number(PGresult *rows, int row, const char *column)
-{
-	const char *text = db_text(rows, row, column);
-
-	return text == NULL ? 0 : strtod(text, NULL);
-}
-
-bool db_true(PGresult *rows, int row, const char *column)
-{
-	const char *text = db_text(rows, row, column);
-
-	return text != NULL && *text == 't';
-}
-
-const char *db_array(struct arena *arena, const char *const *items, size_t n)
-{
-	struct str *out = str_new(arena);
-	size_t i;
-
-	str_putc(out, '{');
-	for (i = 0; i < n; i++) {
-		const char *at = items[i], *stop;
-
-		str_puts(out, i == 0 ? "\"" : ",\"");
-		while ((stop = strpbrk(at, "\"\\")) != NULL) {
-			str_add(out, at, (size_t)(stop - at));
-			str_putc(out, '\\');
-			str_putc(out, *stop);
-			at = stop + 1;
-		}
-		str_puts(out, at);
-		str_putc(out, '"');
-	}
-	str_putc(out, '}');
-	return out->at;
-}
-
-enum { PACK_COUNT = 12 /* where the number of items stands: behind dimensions, NULLs, type */ };
-
-static void put_4(struct str *out, uint32_t number)
-{
-	number = htobe32(number);
-	str_add(out, (const char *)&number, sizeof(number));
-}
-
-struct str *db_pack(struct arena *arena, enum db_type type)
-{
-	struct str *array = str_new(arena);
-
-	put_4(array, 1);
-	put_4(array, 0);
-	put_4(array, type);
-	put_4(array, 0);
-	put_4(array, 1); /* the first one's number */
-	return array;
-}
-
-void db_pack_item(struct str *array, const char *bytes, size_t len)
-{
-	uint32_t count;
-
-	memcpy(&count, array->at + PACK_COUNT, sizeof(count));
-	count = htobe32(be32toh(count) + 1);
-	memcpy(array->at + PACK_COUNT, &count, sizeof(count));
-	put_4(array, (uint32_t)len);
-	str_add(array, bytes, len);
-}
-
-const char *db_int_arg(struct arena *arena, int64_t number)
-{
-	return arena_printf(arena, "%lld", (long long)number);
-}
-
-const char *db_bool_arg(bool truth)
-{
-	return truth ? "true" : "false";
 }

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/task.h"
 #include "statements.h"
+#include "store/value.h"
 
 /* The schema version this program is built for: the number of the last file in sql/schema. */
 enum { DB_SCHEMA_VERSION = 1 };
@@ -37,21 +38,5 @@ int db_run(struct task *, struct db_call *, int n_calls);
 int db_run_in(struct arena *, struct task *, struct db_call *, int n_calls);
 /* Only begin (and end) a transaction: is the caller who it says, and may it? */
 int db_enter(struct task *);
-
-/* Values of a row: NULL for SQL's NULL; text lives as long as the rows. */
-const char *db_text(PGresult *, int row, const char *column);
-int64_t db_int(PGresult *, int row, const char *column);
-double db_number(PGresult *, int row, const char *column);
-bool db_true(PGresult *, int row, const char *column);
-
-/* Text for a parameter: an array literal, numbers. */
-const char *db_array(struct arena *, const char *const *items, size_t n);
-/* An array in binary, item by item: for an argument whose length is told.  It spares both sides much work where items
- * are long or many. */
-enum db_type { DB_BYTEA = 17, DB_TEXT = 25 };
-struct str *db_pack(struct arena *, enum db_type);
-void db_pack_item(struct str *array, const char *bytes, size_t len);
-const char *db_int_arg(struct arena *, int64_t);
-const char *db_bool_arg(bool);
 
 #endif
