@@ -18,7 +18,7 @@ my @may_call = qw(account_id acting_account alter_account any_workspace apply_en
     json_chat_row json_document json_embed json_embed_chat json_embed_item json_event json_extend json_file
     json_file_meta json_history json_knowledge json_knowledge_file json_members json_metadata json_model
     json_origin json_owner json_pinned json_source json_thread json_user json_visitor_history json_workspace
-    json_workspace_document key_ends key_id keys_of known_settings limits_of list_invites must_hold new_account
+    json_workspace_document keep_answers key_ends key_id keys_of known_settings limits_of list_invites must_hold new_account
     new_embed new_invite note_embedder note_event note_origin note_uses open_chat open_embed_chat open_free_chat
     open_session other_admins own_key own_workspaces plan_retention put_provider put_settings redeem_token refuse_sign_in
     replace_key replace_segments resume role_name sees_all serving_embedder set_members setting_on settle_limits

@@ -19,7 +19,7 @@ my %right = ('session/enter' => [['HASH']], 'session/visit' => [['EMBEDADDRESS']
     'session/work' => [[qw(JOB TICKET)]], 'job/end' => [[qw(JOB TICKET)]], 'chat/close' => [[qw(TENANT CHAT TICKET)]],
     'limit/settle' => [[qw(TENANT TICKET)]], 'key/note_uses' => [['HASH']],
     'account/open_session' => [['TENANT']], 'account/refuse_sign_in' => [['TENANT']],       # what sign-in calls once it knows who somebody says they are
-    'chat/stopped' => [['HASH'], [qw(TENANT CHAT)]]);   # a process asks it of the chats that it has open itself
+    'chat/keep' => [[qw(TENANT CHAT TICKET)]], 'chat/stopped' => [['HASH'], [qw(TENANT CHAT)]]);   # a process asks it of the chats that it has open itself
 # Work on what any tenant has left lying, which shows nothing of it to anybody.
 my %for_all = map { $_ => 1 } qw(chat/fail_worker chat/sweep document/sweep embedder/note event/plan job/claim);
 

@@ -134,6 +134,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.open_free_chat(text, json, text, uuid, text) IS 'Put a question on record that goes to a model without a workspace; EX403 for a key that is limited to workspaces.';
 
+CREATE OR REPLACE FUNCTION exedra.keep_answers(tenants bigint[], chats bigint[], tickets uuid[], answers text[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    one bigint;
+BEGIN
+    FOR one IN SELECT DISTINCT t FROM unnest(tenants) t LOOP
+        PERFORM set_config('exedra.tenant_id', one::text, true), set_config('exedra.role', '30', true);
+        -- Who is just being closed is left alone and not waited for: others wait for this.
+        WITH mine AS (
+            SELECT c.id, u.answer FROM unnest(tenants, chats, tickets, answers) u (tenant_id, chat_id, ticket, answer)
+              JOIN exedra.open_chat o ON o.tenant_id = one AND o.chat_id = u.chat_id AND o.ticket = u.ticket
+              JOIN exedra.chat c ON c.tenant_id = one AND c.id = u.chat_id AND c.state = 'open'
+             WHERE u.tenant_id = one
+               FOR NO KEY UPDATE OF c SKIP LOCKED
+        )
+        UPDATE exedra.chat c SET answer = m.answer, changed_at = now() FROM mine m WHERE c.tenant_id = one AND c.id = m.id;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION exedra.keep_answers(bigint[], bigint[], uuid[], text[]) IS 'Store what has come so far of the answers of open chats, whose tickets tell that they are the caller''s.';
+
 CREATE OR REPLACE FUNCTION exedra.close_chat(tenant bigint, chat bigint, ticket uuid, state text, include boolean, answer text,
                                              sources json, metrics json, reason text, provider text, model text,
                                              prompt_tokens bigint, completion_tokens bigint, estimated boolean) RETURNS void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * JSON from strangers.  json-c accepts too much (single-quoted keys, invalid UTF-8, capped integers, embedded
- * NUL), so every text is checked here first and only then given to it. */
+ * JSON from strangers, as json-c's objects.  json-c's parser accepts too much (single-quoted keys, invalid UTF-8, capped
+ * integers, embedded NUL): this one makes the objects of what it has checked. */
 #ifndef EXEDRA_JSON_H
 #define EXEDRA_JSON_H
 

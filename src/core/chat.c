@@ -20,10 +20,7 @@
 #include "store/db.h"
 #include "store/secret.h"
 
-enum {
-	CHECKPOINT_MS = 2000, /* how often a partial answer is stored */
-	CHECKPOINT_PATIENCE_MS = 500,
-};
+enum { KEEP_MS = 1000 }; /* how often a partial answer is stored, with the second until the next tick */
 
 static const char default_refusal[] = "There is no relevant information in this workspace to answer your query.";
 static const char nothing_found[] = "Nothing in this workspace's documents matches the question, and no model is "
@@ -356,19 +353,15 @@ static int find_passages(struct chat *chat)
 	return 0;
 }
 
-/* Keep what has come, so that it outlives this process.  A failure here is no reason to end the stream, nor is a
- * database that does not answer one to hold it up. */
-static void checkpoint(struct chat *chat)
+/* Keep what has come, so that it outlives this process. */
+static void keep_answer(struct chat *chat)
 {
 	int64_t now = clock_ms();
 
-	if (now - chat->checkpoint_ms < CHECKPOINT_MS)
+	if (now - chat->kept_ms < KEEP_MS)
 		return;
-	chat->checkpoint_ms = now;
-	chat->task->db_patience_ms = CHECKPOINT_PATIENCE_MS;
-	if (db_rows(chat->task, &sql_chat_checkpoint, ARGS(chat->task->identity.chat_id, chat->answer->at)) == NULL)
-		fail_clear(chat->task);
-	chat->task->db_patience_ms = 0;
+	chat->kept_ms = now;
+	watch_keep(chat);
 }
 
 /* A piece as it is stored: reasoning stands between marks.  Dialects without reasoning of their own tell it so too. */
@@ -388,7 +381,7 @@ static int on_text(void *arg, const char *text, size_t len, bool reasoning)
 		if (tell(chat, reasoning ? "<think>" : "</think>", reasoning ? 7 : 8, aside) != 0)
 			return -1;
 	}
-	checkpoint(chat);
+	keep_answer(chat);
 	if (tell(chat, text, len, reasoning && aside) != 0)
 		return -1;
 	return reasoning && aside ? chat->sink->reasoning(chat, text, len) : 0;
@@ -460,7 +453,7 @@ static int complete(struct chat *chat)
 		.arg = chat};
 	if (prompt_assemble(chat) < 0)
 		return -1;
-	chat->started_ms = chat->checkpoint_ms = clock_ms();
+	chat->started_ms = chat->kept_ms = clock_ms();
 	result = watch_during(chat, chat->setup.provider->complete, call);
 	if (chat->thinking)
 		tell(chat, "</think>", 8, call->stopped || chat->sink->reasoning != NULL);

@@ -12,6 +12,7 @@
 
 struct chat;
 struct document;
+struct open_chat;
 
 /* How a dialect tells its client what happens.  Each returns 0, or -1 when the client has gone. */
 struct chat_sink {
@@ -114,7 +115,8 @@ struct chat {
 	bool refused_early;  /* the workspace has no passage at all */
 	const char *sources; /* JSON array */
 	const char *metrics; /* JSON object */
-	int64_t started_ms, checkpoint_ms;
+	int64_t started_ms, kept_ms;
+	struct open_chat *watched; /* for watch.c only */
 };
 
 /* Is there such a workspace, and such a thread in it (NULL: not asked)?  -1 with workspace_unknown or thread_unknown in

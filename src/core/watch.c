@@ -10,18 +10,27 @@
 #include "base/log.h"
 #include "store/db.h"
 
-/* An open chat; lies on the stack of its own thread. */
+/* An open chat; lies in the memory of its own task. */
 struct open_chat {
 	struct chat *chat;
 	struct open_chat *next, *previous;
+	char *text; /* a copy of its answer that is to be stored, or NULL */
+	size_t len;
 };
 
-enum { SWEEP_SLACK_S = 600 }; /* beyond the longest that a model may take */
+enum {
+	SWEEP_SLACK_S = 600, /* beyond the longest that a model may take */
+	KEEP_MOST = 32,      /* answers in one transaction: who closes one waits for it */
+	KEEP_BYTES = 1 << 20,
+	PATIENCE_MS = 5000,
+	ALONE_PATIENCE_MS = 500, /* where a client waits meanwhile */
+};
 
 static struct {
 	pthread_mutex_t lock;
 	struct open_chat *first;
 	int n;
+	bool alone;
 } watched = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void enlist(struct open_chat *entry)
@@ -47,8 +56,10 @@ static void strike_off(void *thing)
 	else
 		watched.first = entry->next;
 	watched.n--;
+	entry->chat->watched = NULL;
 	entry->chat = NULL;
 	pthread_mutex_unlock(&watched.lock);
+	free(entry->text);
 }
 
 /* With the arena: when memory runs out in the middle, the list must not keep what is no more. */
@@ -64,11 +75,44 @@ int watch_during(struct chat *chat, int (*complete)(struct llm_call *), struct l
 	int result;
 
 	entry->chat = chat;
+	chat->watched = entry;
 	arena_later(chat->task->arena, strike_off_once, entry);
 	enlist(entry);
 	result = complete(call);
 	strike_off(entry);
 	return result;
+}
+
+void watch_keep(struct chat *chat)
+{
+	struct open_chat *entry = chat->watched;
+	size_t len = chat->answer->len;
+	char *copy = entry == NULL ? NULL : malloc(len + 1), *old;
+
+	if (copy == NULL)
+		return; /* the next one may have more luck */
+	memcpy(copy, chat->answer->at, len);
+	pthread_mutex_lock(&watched.lock);
+	old = entry->text;
+	entry->text = copy;
+	entry->len = len;
+	pthread_mutex_unlock(&watched.lock);
+	free(old);
+	if (watched.alone)
+		watch_tick();
+}
+
+void watch_alone(void)
+{
+	watched.alone = true;
+}
+
+static struct task upkeep(void)
+{
+	return (struct task){.gone_fd = -1,
+		.id = "upkeep",
+		.arena = arena_new(),
+		.db_patience_ms = watched.alone ? ALONE_PATIENCE_MS : PATIENCE_MS};
 }
 
 /* What the database is asked about, in step. */
@@ -91,6 +135,91 @@ static void put_hash(struct str *list, const unsigned char hash[32])
 	for (i = 0; i < 32; i++)
 		snprintf(text + 2 * i, 3, "%02x", hash[i]);
 	put_item(list, text);
+}
+
+/* An answer so far that is to be stored. */
+struct partial {
+	int64_t tenant_id, chat_id;
+	char ticket[40], *text;
+	size_t len;
+};
+
+struct partials {
+	struct task *task;
+	struct partial *list;
+	int n;
+	size_t bytes;
+};
+
+/* Take the copies from the list, as many as one statement should hold. */
+static void take_partials(struct partials *taken)
+{
+	struct open_chat *entry;
+
+	taken->n = 0;
+	taken->bytes = 0;
+	pthread_mutex_lock(&watched.lock);
+	taken->list = calloc(KEEP_MOST, sizeof(*taken->list));
+	for (entry = watched.first;
+		entry != NULL && taken->list != NULL && taken->bytes < KEEP_BYTES && taken->n < KEEP_MOST;
+		entry = entry->next) {
+		struct partial *partial = &taken->list[taken->n];
+
+		if (entry->text == NULL)
+			continue;
+		partial->tenant_id = entry->chat->task->identity.tenant_id;
+		partial->chat_id = entry->chat->id;
+		snprintf(partial->ticket, sizeof(partial->ticket), "%s", entry->chat->task->identity.ticket);
+		partial->text = entry->text;
+		partial->len = entry->len;
+		taken->bytes += entry->len;
+		taken->n++;
+		entry->text = NULL;
+	}
+	pthread_mutex_unlock(&watched.lock);
+}
+
+static int store_partials(void *arg)
+{
+	struct partials *partials = arg;
+	struct task *task = partials->task;
+	struct str *tenants = str_new(task->arena), *ids = str_new(task->arena), *tickets = str_new(task->arena),
+		   *texts = db_pack(task->arena, DB_TEXT);
+	struct db_call call = {.stmt = &sql_chat_keep, .n_args = 4};
+	int i;
+
+	for (i = 0; i < partials->n; i++) {
+		const struct partial *partial = &partials->list[i];
+
+		str_printf(tenants, "%c%lld", i == 0 ? '{' : ',', (long long)partial->tenant_id);
+		str_printf(ids, "%c%lld", i == 0 ? '{' : ',', (long long)partial->chat_id);
+		str_printf(tickets, "%c%s", i == 0 ? '{' : ',', partial->ticket);
+		db_pack_item(texts, partial->text, partial->len);
+	}
+	str_putc(tenants, '}');
+	str_putc(ids, '}');
+	str_putc(tickets, '}');
+	call.args = (const char *const[]){tenants->at, ids->at, tickets->at, texts->at};
+	call.lengths = (const int[]){0, 0, 0, (int)texts->len};
+	return db_run(task, &call, 1);
+}
+
+/* What cannot be stored now comes again, and longer. */
+static void keep_partials(struct task *task)
+{
+	struct partials taken = {.task = task};
+	bool more;
+	int i;
+
+	do {
+		take_partials(&taken);
+		more = taken.n > 0 && task_attempt(task, store_partials, &taken) == 0;
+		for (i = 0; i < taken.n; i++)
+			free(taken.list[i].text);
+		free(taken.list);
+		arena_empty(task->arena);
+	} while (more);
+	fail_clear(task);
 }
 
 static struct roll call_roll(struct task *task)
@@ -145,13 +274,17 @@ static bool nobody(void)
 
 void watch_tick(void)
 {
-	struct task task = {.gone_fd = -1, .id = "upkeep", .db_patience_ms = 5000};
+	struct task task;
 	struct roll roll;
 	PGresult *rows;
 	int i;
 
-	if (nobody() || (task.arena = arena_new()) == NULL)
+	if (nobody())
 		return;
+	task = upkeep();
+	if (task.arena == NULL)
+		return;
+	keep_partials(&task);
 	roll = call_roll(&task);
 	rows = db_rows(&task, &sql_chat_stopped, ARGS(roll.tenants->at, roll.ids->at, roll.hashes->at));
 	for (i = 0; rows != NULL && i < PQntuples(rows); i++) {
@@ -176,7 +309,7 @@ void watch_stop_all(void)
 
 int watch_bury(const char *worker, const char *node, const char *pool)
 {
-	struct task task = {.gone_fd = -1, .id = "upkeep", .arena = arena_new(), .db_patience_ms = 5000};
+	struct task task = upkeep();
 	PGresult *rows;
 
 	if (task.arena == NULL)

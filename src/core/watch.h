@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * The open chats of this process: what a suspended key, a deleted workspace or a dead worker means for them. */
+ * The open chats of this process: what has come of their answers is kept, and what a suspended key, a deleted workspace
+ * or a dead worker means for them. */
 #ifndef EXEDRA_WATCH_H
 #define EXEDRA_WATCH_H
 
@@ -8,7 +9,12 @@
 /* Run a provider's call with the chat on the list of those that can be stopped from outside. */
 int watch_during(struct chat *, int (*complete)(struct llm_call *), struct llm_call *);
 
-/* Once a second: ask the database which open chats are to end, and end them. */
+/* The chat's answer so far is worth storing: it is copied, and stored with the next tick. */
+void watch_keep(struct chat *);
+/* There is no upkeep in this process (CGI): watch_keep() does what watch_tick() does. */
+void watch_alone(void);
+
+/* Once a second: store what has come of answers; ask the database which open chats are to end, and end them. */
 void watch_tick(void);
 /* Stop all open chats: the worker's time to drain is over. */
 void watch_stop_all(void);

@@ -108,6 +108,7 @@ static int run_cgi(const struct config *config)
 	worker_id_take(id);
 	dispatch_limit_streams(1);
 	slots_limit(1);
+	watch_alone();
 	trust_take(config->outbound_ca);
 	wire_open_cgi(&wire, environ);
 	dispatch(&wire, config, arena);
