@@ -81,7 +81,7 @@ sub same {
     my ($got, $ids) = @_;
     my $told = told($got, $ids, 0);
     $told->{body} =~ s/[0-9A-Z]{7}(?:-[0-9A-Z]{7}){3}/<code>/g;
-    $told->{body} =~ s/"(?:created_at|updated_at|createdAt)":\d+/"":0/g;
+    $told->{body} =~ s/"(?:created|created_at|updated_at|createdAt)":\d+/"":0/g;
     $told->{body} =~ s/\b$ids->{SLUG}-\d{8}\b/SLUG-<number>/g;
     $told->{body} =~ s/"(\w+_tokens)":\d+/"$1":0/g;               # the history grows
     s/^content-length: .*/content-length/ for @{ $told->{headers} };

@@ -143,10 +143,10 @@ BEGIN
         PERFORM set_config('exedra.tenant_id', one::text, true), set_config('exedra.role', '30', true);
         -- Who is just being closed is left alone and not waited for: others wait for this.
         WITH mine AS (
-            SELECT c.id, u.answer FROM unnest(tenants, chats, tickets, answers) u (tenant_id, chat_id, ticket, answer)
+            SELECT c.id, u.answer FROM unnest(tenants, chats, tickets, answers) u (owner_id, chat_id, ticket, answer)
               JOIN exedra.open_chat o ON o.tenant_id = one AND o.chat_id = u.chat_id AND o.ticket = u.ticket
               JOIN exedra.chat c ON c.tenant_id = one AND c.id = u.chat_id AND c.state = 'open'
-             WHERE u.tenant_id = one
+             WHERE u.owner_id = one
                FOR NO KEY UPDATE OF c SKIP LOCKED
         )
         UPDATE exedra.chat c SET answer = m.answer, changed_at = now() FROM mine m WHERE c.tenant_id = one AND c.id = m.id;

@@ -19,7 +19,7 @@ DECLARE
 BEGIN
     PERFORM set_config('exedra.role', '30', true);
     UPDATE exedra.workspace w SET had_documents = true
-      FROM (SELECT DISTINCT l.tenant_id, l.workspace_id FROM linked l) l
+      FROM linked l
      WHERE w.tenant_id = l.tenant_id AND w.id = l.workspace_id AND NOT w.had_documents;
     PERFORM set_config('exedra.role', coalesce(was, ''), true);
     RETURN NULL;

@@ -116,7 +116,7 @@ our %PARAMETERS = (
         ["'SLUG'", "'Why?'", 'NULL', 'NULL', "'[]'", "'api'", 'gen_random_uuid()', "'w1'", "'THREAD'", 'NULL', 'true']],
     'chat/open_free' => [["'Why?'", "'[]'", "'openai'", 'gen_random_uuid()', "'w1'"]],
     'chat/backfill' => [['CHAT', 20, 8]],
-    'chat/keep' => [["'{TENANT}'", "'{CHAT}'", "ARRAY['TICKET'::uuid]", "'{Some text}'"]],
+    'chat/keep' => [["'{TENANT}'", "'{CHAT}'", 'ARRAY[TICKET]::uuid[]', "'{Some text}'"]],
     'chat/close' => [['TENANT', 'CHAT', 'TICKET', "'done'", 'true', "'Some text'", "'[]'", "'{}'", 'NULL', "'quote'", "'quote'", 5,
     6, 'true']],
     'chat/list' => [["'SLUG'", 'NULL', 100, 'false'], ["'SLUG'", 'NULL', 100, 'true'], ["'SLUG'", "'s1'", 100, 'true']],
