@@ -457,7 +457,7 @@ static bool set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	bad |= curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 	bad |= curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
 	/* a chunk has a few hundred bytes; the default takes 16 kB a stream */
-	bad |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
+	bad |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 2048L);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	/* Else the end of the call waits for a resolver that does not answer. */
 	bad |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, call->allowed != NULL ? 1L : 0L);
