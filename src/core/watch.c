@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "base/http.h"
 #include "base/log.h"
 #include "store/db.h"
@@ -130,11 +132,8 @@ static void put_item(struct str *list, const char *item)
 static void put_hash(struct str *list, const unsigned char hash[32])
 {
 	char text[65];
-	int i;
 
-	for (i = 0; i < 32; i++)
-		snprintf(text + 2 * i, 3, "%02x", hash[i]);
-	put_item(list, text);
+	put_item(list, sodium_bin2hex(text, sizeof(text), hash, 32));
 }
 
 /* An answer so far that is to be stored. */
