@@ -117,25 +117,6 @@ static struct task upkeep(void)
 		.db_patience_ms = watched.alone ? ALONE_PATIENCE_MS : PATIENCE_MS};
 }
 
-/* What the database is asked about, in step. */
-struct roll {
-	int n;
-	int64_t *chats;
-	struct str *tenants, *ids, *hashes;
-};
-
-static void put_item(struct str *list, const char *item)
-{
-	str_printf(list, "%s%s", list->len == 1 ? "" : ",", item);
-}
-
-static void put_hash(struct str *list, const unsigned char hash[32])
-{
-	char text[65];
-
-	put_item(list, sodium_bin2hex(text, sizeof(text), hash, 32));
-}
-
 /* An answer so far that is to be stored. */
 struct partial {
 	int64_t tenant_id, chat_id;
@@ -219,6 +200,25 @@ static void keep_partials(struct task *task)
 		arena_empty(task->arena);
 	} while (more);
 	fail_clear(task);
+}
+
+/* What the database is asked about, in step. */
+struct roll {
+	int n;
+	int64_t *chats;
+	struct str *tenants, *ids, *hashes;
+};
+
+static void put_item(struct str *list, const char *item)
+{
+	str_printf(list, "%s%s", list->len == 1 ? "" : ",", item);
+}
+
+static void put_hash(struct str *list, const unsigned char hash[32])
+{
+	char text[65];
+
+	put_item(list, sodium_bin2hex(text, sizeof(text), hash, 32));
 }
 
 static struct roll call_roll(struct task *task)

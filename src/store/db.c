@@ -104,6 +104,12 @@ static void take_result(struct trip *trip, PGresult *rows, int *turn_no, int *ne
 		PQclear(rows);
 }
 
+/* libpq's own word, and not the server's: it had no memory, say.  It may then never tell of the end of the pipeline. */
+static bool is_broken(const PGresult *rows)
+{
+	return PQresultStatus(rows) == PGRES_FATAL_ERROR && PQresultErrorField(rows, PG_DIAG_SQLSTATE) == NULL;
+}
+
 static void take_results(struct trip *trip)
 {
 	int turn = 0, next = 0, empty = 0;
@@ -119,7 +125,8 @@ static void take_results(struct trip *trip)
 			continue;
 		}
 		empty = 0;
-		if (PQresultStatus(rows) == PGRES_PIPELINE_SYNC) {
+		if (PQresultStatus(rows) == PGRES_PIPELINE_SYNC || is_broken(rows)) {
+			trip->lost = is_broken(rows);
 			PQclear(rows);
 			return;
 		}
