@@ -260,7 +260,8 @@ static int take_turn(struct turn *turn, bool share)
 		.deadline_ms = clock_ms() + (task->db_patience_ms > 0 ? task->db_patience_ms
 								      : pool_config()->db_timeout_s * 1000 + 2000)};
 
-	share = share && may_share(turn);
+	/* Large work has a turn of its own, which whoever took it along would not give back. */
+	share = share && may_share(turn) && !task->bulk;
 	trip.conn = pool_take(task, trip.deadline_ms, share ? &turn->rider : NULL);
 	if (trip.conn == NULL && !turn->rider.done)
 		return -1;
