@@ -62,9 +62,9 @@ BEGIN
         RETURN;
     END IF;
     SELECT w.id, w.name, w.prompt, w.temperature, w.top_n, w.similarity_threshold, w.chat_provider, w.chat_model, w.refusal,
-           coalesce(open_chat.mode, w.chat_mode), CASE w.history_length WHEN 0 THEN 20 ELSE w.history_length END, w.had_documents
+           coalesce(open_chat.mode, w.chat_mode), CASE w.history_length WHEN 0 THEN 20 ELSE w.history_length END
       INTO o.workspace_id, o.name, o.prompt, o.temperature, o.top_n, o.similarity_threshold, o.chat_provider, o.chat_model, o.refusal,
-           o.mode, most, o.has_passages
+           o.mode, most
       FROM exedra.workspace w WHERE w.tenant_id = tenant AND w.slug = open_chat.slug;
     IF NOT FOUND THEN
         RETURN;
@@ -103,7 +103,8 @@ BEGIN
               INTO o.provider_name, o.provider_url, o.provider_key, o.provider_model, o.provider_context
               FROM exedra.provider p WHERE p.tenant_id = tenant AND p.name = o.chat_provider;
         END IF;
-        IF o.has_passages THEN
+        o.has_passages := false;
+        IF EXISTS (SELECT FROM exedra.workspace_document l WHERE l.tenant_id = tenant AND l.workspace_id = o.workspace_id) THEN
             o.has_passages := EXISTS (
                 SELECT FROM exedra.workspace_document l
                   JOIN exedra.document d ON d.tenant_id = tenant AND d.id = l.document_id

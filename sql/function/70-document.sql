@@ -12,22 +12,6 @@ SELECT exedra.define_trigger('document', 'drop_version', 'AFTER DELETE ON %s FOR
 SELECT exedra.define_trigger('document', 'drop_old_version', 'AFTER UPDATE OF version_id ON %s FOR EACH ROW
     WHEN (OLD.version_id <> NEW.version_id) EXECUTE FUNCTION exedra.drop_version()');
 
--- It is never taken back: who takes out the last document cannot see what another is just putting in.
-CREATE OR REPLACE FUNCTION exedra.note_documents() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    was constant text := current_setting('exedra.role', true);
-BEGIN
-    PERFORM set_config('exedra.role', '30', true);
-    UPDATE exedra.workspace w SET had_documents = true
-      FROM linked l
-     WHERE w.tenant_id = l.tenant_id AND w.id = l.workspace_id AND NOT w.had_documents;
-    PERFORM set_config('exedra.role', coalesce(was, ''), true);
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION exedra.note_documents() IS 'Trigger: a workspace that is given documents has had some, whoever gives them.';
-SELECT exedra.define_trigger('workspace_document', 'note_documents',
-    'AFTER INSERT ON %s REFERENCING NEW TABLE AS linked FOR EACH STATEMENT EXECUTE FUNCTION exedra.note_documents()');
-
 CREATE OR REPLACE FUNCTION exedra.drop_file() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM exedra.file f

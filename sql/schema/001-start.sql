@@ -261,11 +261,9 @@ CREATE TABLE exedra.workspace (
     router_id             integer,
     embedding_provider    text COLLATE "C",
     embedding_model       text COLLATE "C",
-    had_documents         boolean NOT NULL DEFAULT false,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, slug)
 );
-COMMENT ON COLUMN exedra.workspace.had_documents IS 'Whether it ever had one, as a trigger notes: a chat in one that never had need not look for passages.';
 COMMENT ON TABLE exedra.workspace IS 'A room with its own prompt, documents and conversations.';
 COMMENT ON COLUMN exedra.workspace.description IS 'What it is for, where it is shown as a collection of files.';
 COMMENT ON COLUMN exedra.workspace.slug IS 'Its name in URLs: made from the first name, never changed.';

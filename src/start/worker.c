@@ -165,15 +165,6 @@ static bool take_lead(void)
 	return leads;
 }
 
-/* Who leads next is made by who leads now and has nothing else to do: a connection would wait for it. */
-static void keep_spare(void)
-{
-	pthread_mutex_lock(&worker.lock);
-	if (worker.n_waiting == 0 && !worker.draining)
-		start_thread();
-	pthread_mutex_unlock(&worker.lock);
-}
-
 /* Out of descriptors or of memory: others may give some back soon.  A line a second tells it. */
 static void wait_for_room(void)
 {
@@ -312,12 +303,8 @@ static void *thread_main(void *unused)
 	(void)unused;
 	wire_open_fcgi(&wire);
 	while (arena != NULL && (leads || take_lead())) {
-		enum place place;
-		int fd;
-
-		keep_spare();
-		fd = accept_next();
-		place = leave_lead(fd >= 0);
+		int fd = accept_next();
+		enum place place = leave_lead(fd >= 0);
 
 		if (fd < 0)
 			break;
