@@ -126,7 +126,7 @@ struct partial {
 
 struct partials {
 	struct task *task;
-	struct partial *list;
+	struct partial list[KEEP_MOST];
 	int n;
 	size_t bytes;
 };
@@ -139,9 +139,7 @@ static void take_partials(struct partials *taken)
 	taken->n = 0;
 	taken->bytes = 0;
 	pthread_mutex_lock(&watched.lock);
-	taken->list = calloc(KEEP_MOST, sizeof(*taken->list));
-	for (entry = watched.first;
-		entry != NULL && taken->list != NULL && taken->bytes < KEEP_BYTES && taken->n < KEEP_MOST;
+	for (entry = watched.first; entry != NULL && taken->bytes < KEEP_BYTES && taken->n < KEEP_MOST;
 		entry = entry->next) {
 		struct partial *partial = &taken->list[taken->n];
 
@@ -196,7 +194,6 @@ static void keep_partials(struct task *task)
 		more = taken.n > 0 && task_attempt(task, store_partials, &taken) == 0;
 		for (i = 0; i < taken.n; i++)
 			free(taken.list[i].text);
-		free(taken.list);
 		arena_empty(task->arena);
 	} while (more);
 	fail_clear(task);

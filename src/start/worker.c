@@ -336,8 +336,8 @@ static int open_gates(const struct config *config, int listen_fd, const char *id
 {
 	int on = 1;
 
-	setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &on,
-		sizeof(on)); /* what it accepts has it too; a Unix socket not */
+	/* What it accepts has it too; no effect on a Unix socket. */
+	setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	worker.config = config;
 	worker.listen_fd = listen_fd;
 	worker.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -118,8 +118,6 @@ const char *db_array(struct arena *arena, const char *const *items, size_t n)
 	return out->at;
 }
 
-enum { PACK_COUNT = 12 /* where the number of items stands: behind dimensions, NULLs, type */ };
-
 static void put_4(struct str *out, uint32_t number)
 {
 	number = htobe32(number);
@@ -142,9 +140,9 @@ void db_pack_item(struct str *array, const char *bytes, size_t len)
 {
 	uint32_t count;
 
-	memcpy(&count, array->at + PACK_COUNT, sizeof(count));
+	memcpy(&count, array->at + ARRAY_HEAD, sizeof(count)); /* the size of the only dimension */
 	count = htobe32(be32toh(count) + 1);
-	memcpy(array->at + PACK_COUNT, &count, sizeof(count));
+	memcpy(array->at + ARRAY_HEAD, &count, sizeof(count));
 	put_4(array, (uint32_t)len);
 	str_add(array, bytes, len);
 }
