@@ -2,10 +2,24 @@
 -- statement of its transaction and raises when the work may not go on; the statements behind it then never run.
 -- SQLSTATE class EX carries an HTTP status: EX401, EX403, EX503 ...; the message is the stable error code.
 
+-- Every request asks which programs are served.  A constant function is part of the plan that calls it; a look into the table takes a
+-- sixth of exedra.enter().
+CREATE OR REPLACE FUNCTION exedra.define_serves() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE OR REPLACE FUNCTION exedra.serves(program int) RETURNS boolean LANGUAGE sql IMMUTABLE AS '
+                   '''SELECT program BETWEEN %s AND %s''', NEW.oldest_program, NEW.version);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION exedra.define_serves() IS 'Trigger: exedra.serves() says what exedra.schema_version holds.';
+SELECT exedra.define_trigger('schema_version', 'define_serves',
+    'AFTER INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION exedra.define_serves()');
+UPDATE exedra.schema_version SET version = version WHERE to_regprocedure('exedra.serves(int)') IS NULL;
+COMMENT ON FUNCTION exedra.serves(int) IS 'Whether a program built for this schema version may run on the database.';
+
 CREATE OR REPLACE FUNCTION exedra.check_version(program int) RETURNS void
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM exedra.schema_version v WHERE program BETWEEN v.oldest_program AND v.version) THEN
+    IF NOT exedra.serves(program) THEN
         RAISE EXCEPTION 'schema_version' USING ERRCODE = 'EX503',
             DETAIL = (SELECT format('The database has schema version %s and serves programs from %s on; this program needs %s.',
                                     v.version, v.oldest_program, program) FROM exedra.schema_version v);
@@ -22,11 +36,13 @@ EXCEPTION WHEN invalid_text_representation THEN
 END $$;
 COMMENT ON FUNCTION exedra.lies_in(text, cidr[]) IS 'Whether a client''s address lies in one of these networks; what is no address lies in none.';
 
+SELECT exedra.define_type('entered', 'tenant_id bigint, account_id bigint, role int, limited boolean');
+
 CREATE OR REPLACE FUNCTION exedra.enter(key_hash bytea, least_role int, read_only boolean, program int, tenant text,
-                                        route_group text DEFAULT 'open', address text DEFAULT NULL,
-                                        OUT tenant_id bigint, OUT account_id bigint, OUT role int, OUT limited boolean)
-LANGUAGE plpgsql SECURITY DEFINER AS $$
+                                        route_group text DEFAULT 'open', address text DEFAULT NULL)
+RETURNS exedra.entered LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
+    e exedra.entered;
     id bigint;
     reads_only boolean;
     groups text[];
@@ -34,29 +50,25 @@ DECLARE
     ends timestamptz;
     networks cidr[];
     holder text;
-    oldest int;
-    newest int;
     done text;
 BEGIN
     -- The statement only reads, what can be an expression is one: that costs a third of the same in a statement, which is begun anew
     -- for every request.
-    SELECT k.tenant_id, k.account_id, k.role, k.id, k.read_only, k.groups, k.workspace_ids, k.expires_at, k.addresses,
-           t.limited, t.name, v.oldest_program, v.version
-      INTO enter.tenant_id, enter.account_id, enter.role, id, reads_only, groups, rooms, ends, networks,
-           enter.limited, holder, oldest, newest
+    SELECT k.tenant_id, k.account_id, k.role, k.id, k.read_only, k.groups, k.workspace_ids, k.expires_at, k.addresses, t.limited, t.name
+      INTO e.tenant_id, e.account_id, e.role, id, reads_only, groups, rooms, ends, networks,
+           e.limited, holder
       FROM exedra.credential k
       JOIN exedra.tenant t ON t.id = k.tenant_id
-      LEFT JOIN exedra.schema_version v ON v.one
      WHERE k.hash = key_hash AND k.suspended_at IS NULL AND k.account_suspended_at IS NULL AND t.suspended_at IS NULL;
-    IF NOT FOUND OR holder <> enter.tenant OR ends <= now()
+    IF NOT FOUND OR holder <> tenant OR ends <= now()
        OR networks IS NOT NULL AND NOT exedra.lies_in(address, networks) THEN
         PERFORM exedra.check_version(program);
         RAISE EXCEPTION 'key_unknown' USING ERRCODE = 'EX401';
     END IF;
-    IF (program BETWEEN oldest AND newest) IS NOT TRUE THEN
+    IF NOT exedra.serves(program) THEN
         PERFORM exedra.check_version(program);
     END IF;
-    IF enter.role < least_role THEN
+    IF e.role < least_role THEN
         RAISE EXCEPTION 'role_too_low' USING ERRCODE = 'EX403';
     ELSIF groups IS NOT NULL AND route_group <> ALL (groups) THEN
         RAISE EXCEPTION 'key_group' USING ERRCODE = 'EX403';
@@ -65,11 +77,11 @@ BEGIN
     END IF;
     -- All of them, always: others may have entered this transaction before.  15: manages, but only the rooms of the list.  Looking is
     -- cheaper than setting.
-    done := set_config('exedra.tenant_id', enter.tenant_id::text, true);
-    done := set_config('exedra.role', CASE WHEN rooms IS NULL OR enter.role < 15 THEN enter.role ELSE 15 END::text, true);
-    done := set_config('exedra.key', CASE WHEN enter.limited THEN -id ELSE id END::text, true);
-    IF enter.account_id IS NOT NULL OR current_setting('exedra.account_id', true) <> '' THEN
-        done := set_config('exedra.account_id', coalesce(enter.account_id::text, ''), true);
+    done := set_config('exedra.tenant_id', e.tenant_id::text, true);
+    done := set_config('exedra.role', CASE WHEN rooms IS NULL OR e.role < 15 THEN e.role ELSE 15 END::text, true);
+    done := set_config('exedra.key', CASE WHEN e.limited THEN -id ELSE id END::text, true);
+    IF e.account_id IS NOT NULL OR current_setting('exedra.account_id', true) <> '' THEN
+        done := set_config('exedra.account_id', coalesce(e.account_id::text, ''), true);
     END IF;
     IF rooms IS NOT NULL OR current_setting('exedra.workspaces', true) <> '' THEN
         done := set_config('exedra.workspaces', coalesce(rooms::text, ''), true);
@@ -77,6 +89,7 @@ BEGIN
     IF enter.read_only THEN
         done := set_config('transaction_read_only', 'on', true);
     END IF;
+    RETURN e;
 END $$;
 ALTER FUNCTION exedra.enter(bytea, int, boolean, int, text, text, text) SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION exedra.enter(bytea, int, boolean, int, text, text, text) IS 'Begin a transaction for the holder of a key, who comes from this address to a route of this group: tenant, account and role, and whether there are limits; or EX401, EX403, EX503.';

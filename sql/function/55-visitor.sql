@@ -1,23 +1,24 @@
 -- Embeds: chats in web pages.  Visitors have no key; the embed's address says whose guests they are.
 
-CREATE OR REPLACE FUNCTION exedra.enter_embed(address text, read_only boolean, program int, tenant text,
-                                              OUT tenant_id bigint, OUT account_id bigint, OUT role int, OUT limited boolean)
+CREATE OR REPLACE FUNCTION exedra.enter_embed(address text, read_only boolean, program int, tenant text) RETURNS exedra.entered
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    e exedra.entered;
     holder text;
 BEGIN
     PERFORM exedra.check_version(program);
-    SELECT a.tenant_id, 20, t.name, t.limited INTO enter_embed.tenant_id, enter_embed.role, holder, enter_embed.limited
+    SELECT a.tenant_id, 20, t.name, t.limited INTO e.tenant_id, e.role, holder, e.limited
       FROM exedra.embed_address a JOIN exedra.tenant t ON t.id = a.tenant_id
      WHERE a.uuid = address AND t.suspended_at IS NULL;
     IF NOT FOUND OR holder <> enter_embed.tenant THEN
         RAISE EXCEPTION 'embed_unknown' USING ERRCODE = 'EX404';
     END IF;
-    PERFORM set_config('exedra.tenant_id', enter_embed.tenant_id::text, true),
+    PERFORM set_config('exedra.tenant_id', e.tenant_id::text, true),
             set_config('exedra.account_id', '', true),
-            set_config('exedra.role', enter_embed.role::text, true),
-            set_config('exedra.key', CASE WHEN enter_embed.limited THEN '-0' ELSE '' END, true),
+            set_config('exedra.role', e.role::text, true),
+            set_config('exedra.key', CASE WHEN e.limited THEN '-0' ELSE '' END, true),
             CASE WHEN read_only THEN set_config('transaction_read_only', 'on', true) END;
+    RETURN e;
 END $$;
 COMMENT ON FUNCTION exedra.enter_embed(text, boolean, int, text) IS 'Begin a transaction for a visitor of an embed: its tenant, or EX404, EX503.';
 
