@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_STREAMS = 8192, GAP_BUCKETS = 100000, TAIL = 64 };
+enum { MAX_STREAMS = 8192, GAP_BUCKETS = 1000000, TAIL = 64 };
 
 struct stream {
 	int fd;
@@ -28,7 +28,7 @@ struct stream {
 };
 
 static struct stream streams[MAX_STREAMS];
-static unsigned gaps[GAP_BUCKETS], firsts[GAP_BUCKETS]; /* in tenths of a millisecond */
+static unsigned gaps[GAP_BUCKETS], firsts[GAP_BUCKETS]; /* in hundredths of a millisecond */
 static char request[1 << 20];
 static size_t request_len;
 static const char *end_mark;
@@ -44,7 +44,7 @@ static double now(void)
 
 static void count(unsigned *buckets, double seconds)
 {
-	long at = (long)(seconds * 10000);
+	long at = (long)(seconds * 100000);
 
 	buckets[at < 0 ? 0 : at >= GAP_BUCKETS ? GAP_BUCKETS - 1 : at]++;
 }
@@ -58,7 +58,7 @@ static double percentile(const unsigned *buckets, double share)
 		total += buckets[i];
 	for (i = 0; i < GAP_BUCKETS; i++)
 		if ((sum += buckets[i]) >= total * share && sum > 0)
-			return i / 10.0;
+			return i / 100.0;
 	return 0;
 }
 
@@ -161,7 +161,7 @@ int main(int argc, char **argv)
 	while (opened < n || n_open > 0) {
 		while (opened < n && now() >= next) {
 			open_stream(&streams[opened++], &address);
-			next = started + (double)opened / per_second;
+			next = started + (opened + drand48()) / per_second;
 		}
 		ready = epoll_wait(poll_fd, events, 256, 1);
 		for (i = 0; i < ready; i++)
@@ -169,7 +169,7 @@ int main(int argc, char **argv)
 		if (now() - started > 300)
 			break;
 	}
-	printf("{\"streams\":%d,\"whole\":%d,\"failed\":%d,\"seconds\":%.2f,\"first_p50_ms\":%.1f,\"first_p99_ms\":%."
+	printf("{\"streams\":%d,\"whole\":%d,\"failed\":%d,\"seconds\":%.2f,\"first_p50_ms\":%.2f,\"first_p99_ms\":%."
 	       "1f,\"gap_p50_ms\":%.1f,\"gap_p99_ms\":%.1f}\n",
 		n, n_whole, n_failed, now() - started, percentile(firsts, 0.5), percentile(firsts, 0.99),
 		percentile(gaps, 0.5), percentile(gaps, 0.99));
