@@ -169,6 +169,7 @@ my @functions = ($ours =~ /\{"(\w+)"/g, $source{'src/store/sqlstate.c'} =~ /\{"(
 
 # Codes that are chosen at run time; this test knows from what.
 my %known = map { $_ => 1 } 'src/store/sqlstate.c: primary', 'src/store/sqlstate.c: meanings[i].code', 'src/store/sqlstate.c: ours[i].code', 'src/store/sqlstate.c: limits[i].code',
+    (map { "src/llm/asking.c: $_" } map { "kind->codes.$_" } qw(unreachable forbidden timeout cut refused model busy unavailable error)), 'src/llm/asking.c: asking->kind->codes.invalid',
     'src/base/json.c: fault.code', 'src/web/upload.c: fault->code', 'src/core/extract.c: code', 'src/core/ingest.c: batch.failure.code', 'src/base/log.c: const char *event', 'src/base/task.c: const char *code';
 
 subtest 'log events' => sub {
@@ -183,9 +184,11 @@ subtest 'error codes' => sub {
     is_deeply [sort grep { /:/ && !$known{$_} } @called], [], 'each is a literal, or known to this test';
     my @json = $source{'src/base/json.c'} =~ /"(json_\w+)"/g;
     my @form = grep { $_ ne 'multipart_type' } $source{'src/web/multipart.c'} =~ /"(multipart_\w+)"/g;
+    my @ends = slurp('src/llm/asking.h') =~ /\bname "(_\w+)"/g;
+    my @asked = map { my $kind = $_; map { "$kind$_" } @ends } map { /ASKING_CODES\("(\w+)"\)/g } values %source;
     my ($file) = $source{'src/core/extract.c'} =~ /\bknown\[\] = \{(.*?)\};/s;
     my @file = $file =~ /"(\w+)"/g;
-    same_set([items(section('man/exedra-api.7', 'ERROR CODES'))], [(grep { !/:/ } @called), @database, @functions, @json, @form, @file], 'codes');
+    same_set([items(section('man/exedra-api.7', 'ERROR CODES'))], [(grep { !/:/ } @called), @database, @functions, @json, @form, @file, @asked], 'codes');
     my ($public) = $source{'src/web/form.c'} =~ /names\[\]\[2\] = \{(.*?)\};/s;
     my @public = $public =~ /\{"\w+", "(\w+)"\}/g;
     ok @public > 0, 'names that OpenAI has for some';

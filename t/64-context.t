@@ -141,6 +141,7 @@ subtest 'documents that come along' => sub {
     is $query->($slug)->{text}, $TEXT, 'query mode: an answer from it where nothing else is found';
     like $query->(room('Bare'))->{text}, qr/^There is no relevant information/, '… but not in a workspace that holds nothing';
 
+    wait_for { psql($db, "SELECT count(*) FROM exedra.job WHERE kind <> 'merge_words'") == 0 } 30, 'work in the background to be done';
     my $before = fingerprint($db);
     my $requests = scalar(() = $provider->requests);
     my $png = 'data:application/pdf;base64,iVBORw0KGgoAAAANSUhEUgAA...';

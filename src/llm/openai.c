@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * Providers that speak OpenAI's chat completions, streamed. */
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/http.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/metrics.h"
 #include "base/sse.h"
 #include "base/utf8.h"
+#include "llm/asking.h"
 #include "llm/lenient.h"
 #include "llm/provider.h"
 #include "llm/slots.h"
@@ -19,15 +16,20 @@ enum {
 	MAX_ANSWER = 16 << 20, /* bytes of text; more is cut with finish reason length */
 	MAX_BODY = 1 << 20,    /* bytes kept of an answer that is no stream */
 	MAX_TOOL_CALLS = 128,
-	MAX_TRIES = 3,
-	FIRST_PAUSE_MS = 200, /* before the second try; twice that before the third */
-	MAX_PAUSE_S = 2,      /* a provider that asks for more is not waited for */
 };
+
+static const struct asking_kind upstream = {.codes = ASKING_CODES("upstream"),
+	.noun = "The model's provider",
+	.given = "the request",
+	.refused_status = 400,
+	.tries = 3,
+	.pause_ms = 200,
+	.call = METRICS_CHAT};
 
 /* What has come so far. */
 struct reading {
+	struct asking asking; /* first: the reading is known by it */
 	struct llm_call *call;
-	struct http_call *http;
 	struct sse sse;
 	struct arena *request; /* holds the body that is sent; NULL: given back */
 	struct arena *small;   /* emptied after each event */
@@ -40,8 +42,6 @@ struct reading {
 	bool tools;    /* calls of tools have come */
 	bool done;     /* [DONE] */
 	bool failed;   /* an error object came; the reason is in the task */
-	int name;      /* the provider's place among the metrics */
-	int64_t asked_us;
 };
 
 /* The request: messages, and the question for usage at the end of the stream. */
@@ -242,8 +242,7 @@ static int take_answer(struct reading *reading, struct json_object *answer, cons
 static int bad_answer(struct reading *reading)
 {
 	reading->failed = true;
-	return fail(
-		reading->call->task, 502, "upstream_invalid", "The model's provider sent something that is no answer.");
+	return asking_invalid(&reading->asking);
 }
 
 /* Parse with memory of its own, so that a long stream takes no more than a short one. */
@@ -277,17 +276,14 @@ static int on_event(void *arg, const char *event, const char *data, size_t len)
 	return take_json(reading, data, len, "delta");
 }
 
-static int on_data(void *arg, const char *bytes, size_t len)
+static int on_data(struct asking *asking, const char *bytes, size_t len)
 {
-	struct reading *reading = arg;
+	struct reading *reading = (struct reading *)asking;
+	struct http_call *http = &asking->http;
 	int stop;
 
-	if (reading->asked_us != 0 && reading->http->status == 200)
-		metrics_observe(METRIC_FIRST_BYTE, reading->name, clock_us() - reading->asked_us);
-	reading->asked_us = 0;
 	if (reading->body->len == 0 && !reading->streamed)
-		reading->streamed =
-			reading->http->status == 200 && strcmp(reading->http->type, "text/event-stream") == 0;
+		reading->streamed = http->status == 200 && strcmp(http->type, "text/event-stream") == 0;
 	if (!reading->streamed) {
 		if (reading->body->len + len > MAX_BODY)
 			return bad_answer(reading);
@@ -297,9 +293,9 @@ static int on_data(void *arg, const char *bytes, size_t len)
 	stop = sse_feed(&reading->sse, bytes, len);
 	if (stop == -2)
 		bad_answer(reading);
-	reading->http->enough = reading->done; /* behind [DONE] only the end of the body may come */
+	http->enough = reading->done; /* behind [DONE] only the end of the body may come */
 	/* Nothing is asked twice once text has come: a long history need not be held while the rest does. */
-	if (reading->request != NULL && reading->answered > 0 && reading->http->sent) {
+	if (reading->request != NULL && reading->answered > 0 && http->sent) {
 		arena_empty(reading->request);
 		reading->request = NULL;
 	}
@@ -320,32 +316,9 @@ static bool on_gone(void *arg)
 	return reading->call->gone != NULL && reading->call->gone(reading->call->arg);
 }
 
-/* An answer with a status that is not 200. */
-static int refused(struct reading *reading)
-{
-	struct task *task = reading->call->task;
-	int status = reading->http->status;
-
-	log_event(LOG_WARNING, task, "provider_status", "provider=%s status=%d", reading->call->setup->name, status);
-	if (status == 429 || status == 503 || status == 529)
-		task->failure.retry_after_s = reading->http->retry_after_s > 0 ? reading->http->retry_after_s : 1;
-	if (status == 429)
-		return fail(task, 429, "upstream_busy", "The model's provider takes no more requests at the moment.");
-	if (status == 503 || status == 529)
-		return fail(task, 503, "upstream_unavailable", "The model's provider is not available at the moment.");
-	if (status == 404)
-		return fail(task, 502, "upstream_model", "The model's provider does not know the model.");
-	if (status == 400 || status == 413 || status == 422)
-		return fail(task, 400, "upstream_refused", "The model's provider refused the request with status %d.",
-			status);
-	return fail(task, 502, "upstream_error", "The model's provider answered with status %d.", status);
-}
-
 /* It came to its end: as a stream that said so, or as a whole object. */
 static int judge_done(struct reading *reading)
 {
-	if (reading->http->status != 200)
-		return refused(reading);
 	if (!reading->streamed && take_json(reading, reading->body->at, reading->body->len, "message") < 0)
 		return reading->call->stopped || reading->finished ? 0 : -1;
 	if (!reading->streamed && (reading->finished || reading->answered > 0))
@@ -355,9 +328,7 @@ static int judge_done(struct reading *reading)
 
 static int judge(struct reading *reading)
 {
-	struct task *task = reading->call->task;
-
-	if (reading->http->end == HTTP_CLIENT_GONE)
+	if (reading->asking.http.end == HTTP_CLIENT_GONE)
 		reading->call->stopped = true;
 	if (reading->call->stopped)
 		return 0;
@@ -365,128 +336,69 @@ static int judge(struct reading *reading)
 		return -1;
 	if (reading->done || reading->finished)
 		return 0;
-	switch (reading->http->end) {
-	case HTTP_UNREACHABLE:
-		return fail(task, 502, "upstream_unreachable", "The model's provider cannot be reached.");
-	case HTTP_FORBIDDEN:
-		return fail(task, 502, "upstream_forbidden",
-			"The model's provider is at an address that is not permitted.");
-	case HTTP_CONNECT_TIMEOUT:
-	case HTTP_FIRST_TIMEOUT:
-	case HTTP_IDLE_TIMEOUT:
-		return fail(task, 504, "upstream_timeout", "The model's provider did not answer in time.");
-	case HTTP_TASK_STOPPED:
-		return fail_if_stopped(task);
-	case HTTP_DONE:
-		return judge_done(reading);
-	default:
-		return fail(task, 502, "upstream_cut", "The model's provider broke off its answer.");
-	}
+	return asking_judge(&reading->asking) < 0 ? -1 : judge_done(reading);
 }
 
-/* Only before the first byte may a call be made again: nothing has been paid for, nothing shown. */
-static bool worth_another(const struct reading *reading)
+/* After this nobody is asked again. */
+static bool spent(const struct asking *asking)
 {
-	const struct http_call *http = reading->http;
+	const struct reading *reading = (const struct reading *)asking;
 
-	if (reading->answered > 0 || reading->failed || reading->call->stopped)
-		return false;
-	if (http->end == HTTP_UNREACHABLE || (http->end == HTTP_BROKEN && http->status == 0))
-		return true;
-	return http->end == HTTP_DONE && http->retry_after_s <= MAX_PAUSE_S &&
-	       (http->status == 429 || http->status == 500 || (http->status >= 502 && http->status <= 504));
+	return reading->answered > 0 || reading->failed || reading->call->stopped;
 }
 
-/* Wait before the next try; false when the client leaves meanwhile. */
-static bool pause_before(struct llm_call *call, int try, int retry_after_s)
+static void begin(struct asking *asking)
 {
-	int wait_ms = retry_after_s > 0 ? retry_after_s * 1000 : try * FIRST_PAUSE_MS;
-	struct pollfd client = {.fd = call->task->gone_fd, .events = POLLIN};
+	struct reading *reading = (struct reading *)asking;
 
-	if (poll(&client, 1, wait_ms) > 0 && call->gone != NULL && call->gone(call->arg))
-		call->stopped = true;
-	return !call->stopped;
-}
-
-static void reading_begin(struct reading *reading)
-{
 	str_clear(reading->body);
 	sse_open(&reading->sse, reading->call->task->arena, on_event, reading);
 	reading->streamed = false;
-	reading->asked_us = clock_us();
 	reading->call->usage = (struct llm_usage){-1, -1};
 	reading->call->finish_reason = "stop";
 }
 
-static struct reading *reading_new(struct llm_call *call, struct http_call *http, struct arena *request)
+static struct reading *reading_new(struct llm_call *call, struct arena *request, const struct str *body)
 {
 	struct arena *arena = call->task->arena;
 	struct reading *reading = arena_get(arena, sizeof(*reading));
 
 	reading->call = call;
-	reading->http = http;
 	reading->request = request;
 	reading->small = arena_within(arena);
 	reading->text = str_new(arena);
 	reading->body = str_new(arena);
-	reading->name = metrics_provider(call->setup->name, METRICS_CHAT);
+	reading->asking = (struct asking){.task = call->task,
+		.config = call->config,
+		.kind = &upstream,
+		.provider = call->setup->name,
+		.guarded = call->setup->guarded,
+		.begin = begin,
+		.data = on_data,
+		.spent = spent,
+		.http = {.url = asking_url(arena, call->setup->url, "/chat/completions"),
+			.body = body->at,
+			.body_len = body->len,
+			.first_timeout_s = call->config->llm_first_timeout_s,
+			.idle_timeout_s = call->config->llm_idle_timeout_s,
+			.total_timeout_s = call->config->llm_total_timeout_s,
+			.silence_s = call->config->keepalive_s,
+			.silence = on_silence,
+			.gone = on_gone}};
 	return reading;
-}
-
-static int without_slash(const char *url)
-{
-	size_t len = strlen(url);
-
-	while (len > 0 && url[len - 1] == '/')
-		len--;
-	return (int)len;
-}
-
-static void try_once(struct reading *reading)
-{
-	const struct http_call *http = reading->http;
-
-	reading_begin(reading);
-	metrics_add(METRIC_ATTEMPTS, reading->name, 0, 1);
-	http_run(reading->call->task, reading->http);
-	metrics_add(METRIC_ATTEMPT_ENDS, reading->name,
-		http->end == HTTP_DONE && http->status != 200 ? METRICS_REFUSED : (int)http->end, 1);
 }
 
 static int ask(struct llm_call *call, struct arena *request, const struct str *body)
 {
-	const struct provider_setup *setup = call->setup;
-	const struct config *config = call->config;
 	const char *headers[] = {"Content-Type: application/json", "Accept: text/event-stream, application/json",
-		setup->key == NULL ? NULL : arena_printf(call->task->arena, "Authorization: Bearer %s", setup->key),
-		NULL};
-	struct http_call http = {.headers = headers,
-		.body = body->at,
-		.body_len = body->len,
-		.connect_timeout_s = config->llm_connect_timeout_s,
-		.first_timeout_s = config->llm_first_timeout_s,
-		.idle_timeout_s = config->llm_idle_timeout_s,
-		.total_timeout_s = config->llm_total_timeout_s,
-		.silence_s = config->keepalive_s,
-		.data = on_data,
-		.silence = on_silence,
-		.gone = on_gone,
-		.url = arena_printf(call->task->arena, "%.*s/chat/completions", without_slash(setup->url), setup->url)};
-	struct reading *reading = reading_new(call, &http, request);
-	int try;
+		asking_key(call->task->arena, call->setup->key), NULL};
+	struct reading *reading = reading_new(call, request, body);
+	struct http_call *http = &reading->asking.http;
 
-	if (setup->guarded)
-		http.allowed = config->outbound_allow == NULL ? "" : config->outbound_allow;
-	http.arg = reading;
-	for (try = 1; try <= MAX_TRIES; try++) {
-		http.fresh = try > 1;
-		try_once(reading);
-		if (reading->streamed && http.end == HTTP_DONE)
-			sse_end(&reading->sse);
-		if (try == MAX_TRIES || !worth_another(reading) || !pause_before(call, try, http.retry_after_s))
-			break;
-		log_event(LOG_INFO, call->task, "provider_retry", "try=%d status=%d", try + 1, http.status);
-	}
+	http->headers = headers;
+	asking_run(&reading->asking);
+	if (reading->streamed && http->end == HTTP_DONE)
+		sse_end(&reading->sse);
 	if (judge(reading) < 0)
 		return -1;
 	if (!call->stopped && reading->answered <= MAX_ANSWER)
@@ -505,10 +417,7 @@ static int complete(struct llm_call *call)
 	call->on_asked(call->arg);
 	if (result == 0)
 		result = ask(call, request, body);
-	if (result < 0)
-		metrics_add(METRIC_PROVIDER_ERRORS, metrics_provider(call->setup->name, METRICS_CHAT),
-			metrics_place(LABEL_CODE, call->task->failure.code), 1);
-	return result;
+	return result == 0 ? 0 : asking_failed(call->task, &upstream, call->setup->name);
 }
 
 const struct provider provider_openai = {"openai", complete};
