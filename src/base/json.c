@@ -20,6 +20,7 @@ enum {
 	 * these two, 8 MiB of "{}," would become 2 GB. */
 	MAX_CONTAINERS = 50000,
 	MAX_VALUES = 1000000,
+	DEEPEST = 2 * JSON_MAX_DEPTH, /* of our own: what came as deep as may be can lie inside */
 };
 
 struct key {
@@ -39,12 +40,13 @@ struct check {
 	const char *text;
 	size_t len, at;
 	struct json_fault *fault;
-	struct level levels[JSON_MAX_DEPTH];
+	struct level levels[DEEPEST];
 	int depth;
 	struct key *keys; /* of all objects that are open, the innermost last */
 	size_t n_keys, room_keys;
 	size_t keys_seen, containers_seen, values_seen;
 	struct str *unescaped;
+	bool ours;                 /* no limit but the depth */
 	bool makes;                /* objects, besides the check */
 	struct json_object **root; /* the arena's */
 	struct str *key;           /* of the value that comes next */
@@ -346,9 +348,9 @@ static int open_level(struct check *check, enum want *want)
 {
 	struct level level = {.is_object = peek(check) == '{', .first_key = check->n_keys};
 
-	if (check->depth == JSON_MAX_DEPTH)
+	if (check->depth == (check->ours ? DEEPEST : JSON_MAX_DEPTH))
 		return refuse(check, "json_depth", check->at, "more than %d levels", JSON_MAX_DEPTH);
-	if (++check->containers_seen > MAX_CONTAINERS)
+	if (++check->containers_seen > MAX_CONTAINERS && !check->ours)
 		return refuse(check, "json_keys", check->at, "more than %d arrays and objects", MAX_CONTAINERS);
 	if (check->makes) {
 		level.made = level.is_object ? json_object_new_object() : json_object_new_array();
@@ -362,7 +364,7 @@ static int open_level(struct check *check, enum want *want)
 
 static int pass_value(struct check *check, enum want *want)
 {
-	if (++check->values_seen > MAX_VALUES)
+	if (++check->values_seen > MAX_VALUES && !check->ours)
 		return refuse(check, "json_keys", check->at, "more than %d values", MAX_VALUES);
 	*want = COMMA_OR_END;
 	switch (peek(check)) {
@@ -415,7 +417,7 @@ static int pass_key(struct check *check, enum want *want)
 
 	if (peek(check) != '"')
 		return refuse_here(check);
-	if (++check->keys_seen > JSON_MAX_KEYS)
+	if (++check->keys_seen > JSON_MAX_KEYS && !check->ours)
 		return refuse(check, "json_keys", from, "more than %d keys", JSON_MAX_KEYS);
 	if (take_string(check, &says, &len) < 0)
 		return -1;
@@ -531,25 +533,64 @@ static void release_root(void *root)
 	json_object_put(*(struct json_object **)root);
 }
 
+/* Make what the text says; the arena's.  -1 with the fault, and no object. */
+static int make(struct check *check)
+{
+	check->makes = true;
+	check->key = str_new(check->arena);
+	check->root = arena_get(check->arena, sizeof(*check->root));
+	arena_later(check->arena, release_root, check->root);
+	if (pass_all(check) == 0)
+		return 0;
+	json_object_put(*check->root);
+	*check->root = NULL;
+	return -1;
+}
+
 struct json_object *json_read(struct task *task, const char *text, size_t len)
 {
 	struct json_fault fault;
-	struct check check = {.arena = task->arena, .text = text, .len = len, .fault = &fault, .makes = true};
+	struct check check = {.arena = task->arena, .text = text, .len = len, .fault = &fault};
 
 	if (len > INT_MAX) {
 		fail(task, 400, "json_syntax", "The body is too long.");
 		return NULL;
 	}
-	check.key = str_new(task->arena);
-	check.root = arena_get(task->arena, sizeof(*check.root));
-	arena_later(task->arena, release_root, check.root);
-	if (pass_all(&check) < 0) {
-		json_object_put(*check.root);
-		*check.root = NULL;
+	if (make(&check) < 0)
 		fail(task, 400, fault.code, "The body is not valid JSON: %s at byte %zu.", fault.what, fault.at);
-	} else if (*check.root == NULL) {
-		/* json-c's null is NULL, and a caller could not tell it from a failure */
+	else if (*check.root == NULL) /* json-c's null is NULL, and a caller could not tell it from a failure */
 		fail(task, 400, "json_null", "The body is null.");
-	}
 	return *check.root;
+}
+
+struct json_object *json_ours(struct arena *arena, const char *text)
+{
+	struct json_fault fault;
+	struct check check = {.arena = arena, .text = text, .len = strlen(text), .fault = &fault, .ours = true};
+
+	make(&check);
+	return *check.root;
+}
+
+static void release(void *object)
+{
+	json_object_put(object);
+}
+
+struct json_object *json_keep(struct arena *arena, struct json_object *object)
+{
+	if (object == NULL)
+		arena_exhausted(arena);
+	arena_later(arena, release, object);
+	return object;
+}
+
+const char *json_text(struct arena *arena, struct json_object *value)
+{
+	const char *text =
+		json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	if (text == NULL)
+		arena_exhausted(arena);
+	return arena_strdup(arena, text);
 }

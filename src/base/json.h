@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * JSON from strangers, as json-c's objects.  json-c's parser accepts too much (single-quoted keys, invalid UTF-8, capped
- * integers, embedded NUL): this one makes the objects of what it has checked. */
+ * JSON from strangers, as json-c's objects.  json-c's parser accepts too much (single-quoted keys, invalid UTF-8,
+ * capped integers, embedded NUL): this one makes the objects of what it has checked. */
 #ifndef EXEDRA_JSON_H
 #define EXEDRA_JSON_H
 
@@ -21,14 +21,22 @@ struct json_fault {
 };
 
 /* Is it exactly one JSON value (RFC 8259, UTF-8) within the limits?  Refuses besides: escapes that make a NUL
- * or a lone surrogate, integers (no fraction, no exponent) outside int64, numbers that no double holds, two equal keys in
- * one object (compared unescaped), and more containers or values than memory is good for (json_keys).  White space may
- * surround it.  Returns 0, or -1 with *fault filled. */
+ * or a lone surrogate, integers (no fraction, no exponent) outside int64, numbers that no double holds, two equal keys
+ * in one object (compared unescaped), and more containers or values than memory is good for (json_keys).  White space
+ * may surround it.  Returns 0, or -1 with *fault filled. */
 int json_check(struct arena *, const char *text, size_t len, struct json_fault *fault);
 
 /* Check, then parse.  The object belongs to the task's arena.  On failure NULL, with a 400 in the task whose
- * message says what was wrong and at which byte.  A text that is just `null` fails too (json_null): json-c has no object
- * for it. */
+ * message says what was wrong and at which byte.  A text that is just `null` fails too (json_null): json-c has no
+ * object for it. */
 struct json_object *json_read(struct task *, const char *text, size_t len);
+/* Parse what we have made or stored ourselves, and so checked before: without the limits, but for twice the depth.  The
+ * object belongs to the arena; NULL for null, and for what is no JSON after all (rows can be written by hand). */
+struct json_object *json_ours(struct arena *, const char *text);
+
+/* Give an object just made to the arena; returns it.  NULL, when json-c had no memory, ends the task's work there. */
+struct json_object *json_keep(struct arena *, struct json_object *);
+/* As compact text, slashes as they are; the arena's. */
+const char *json_text(struct arena *, struct json_object *);
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include <json-c/json.h>
+#include "base/json.h"
 
 const char context_template[] = "Answer the question below with the help of these sources.\n"
 				"- Behind what you take from a source put its id in brackets, such as [1]; make up no "
@@ -138,8 +138,8 @@ static struct json_object *text_holder(struct json_object *message, const char *
 /* A message as JSON, with a text before its own. */
 static const char *raw_with(struct arena *arena, const char *raw, const char *text)
 {
-	struct json_object *message = json_tokener_parse(raw), *holder;
-	const char *key, *old, *made;
+	struct json_object *message = json_ours(arena, raw), *holder;
+	const char *key, *old;
 
 	if (message == NULL)
 		arena_exhausted(arena);
@@ -147,10 +147,7 @@ static const char *raw_with(struct arena *arena, const char *raw, const char *te
 	old = json_object_get_string(json_object_object_get(holder, key));
 	json_object_object_add(
 		holder, key, json_object_new_string(arena_printf(arena, "%s\n%s", text, old == NULL ? "" : old)));
-	made = arena_strdup(arena,
-		json_object_to_json_string_ext(message, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(message);
-	return made;
+	return json_text(arena, message);
 }
 
 int context_put(const struct chat *chat, struct llm_message *question, int n, int64_t *room)

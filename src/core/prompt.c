@@ -5,8 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include <json-c/json.h>
-
+#include "base/json.h"
 #include "base/utf8.h"
 #include "core/context.h"
 
@@ -89,12 +88,7 @@ static struct str *system_text(const struct chat *chat)
 	return verbatim;
 }
 
-static void put_json(void *object)
-{
-	json_object_put(object);
-}
-
-/* The images of a stored question; NULL when it had none.  Our own JSON, so it is well-formed. */
+/* The images of a stored question; NULL when it had none. */
 static const char *const *stored_images(struct arena *arena, const char *attachments)
 {
 	struct json_object *list;
@@ -103,11 +97,8 @@ static const char *const *stored_images(struct arena *arena, const char *attachm
 
 	if (strcmp(attachments, "[]") == 0)
 		return NULL;
-	list = json_tokener_parse(attachments);
-	if (list == NULL)
-		arena_exhausted(arena);
-	arena_later(arena, put_json, list);
-	n = json_object_array_length(list);
+	list = json_ours(arena, attachments);
+	n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 	images = arena_get(arena, (n + 1) * sizeof(*images));
 	for (i = 0; i < n; i++)
 		images[i] = json_object_get_string(

@@ -151,7 +151,7 @@ static void put_tool_call(struct str *out, struct json_object *piece, size_t pla
 		 json_object_get_int64(index) >= MAX_TOOL_CALLS)
 		return;
 	str_puts(out, out->len == 1 ? "" : ",");
-	str_puts(out, json_object_to_json_string_ext(piece, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	str_puts(out, json_text(out->arena, piece));
 }
 
 static int pass_tool_calls(struct reading *reading, struct json_object *from)

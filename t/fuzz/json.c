@@ -49,6 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		must(task.failure.status == 400 && strcmp(task.failure.code, "json_null") == 0);
 	} else {
 		check_printed(&task, object);
+		if (memchr(text, '\0', len) == NULL)
+			must(json_object_equal(object, json_ours(arena, arena_copy(arena, text, len))));
 	}
 	arena_free(arena);
 	return 0;

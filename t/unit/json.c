@@ -560,6 +560,27 @@ static void test_mutations(struct arena *arena)
 	is_int(wrong, 0, "every byte of a text replaced, and the text cut there");
 }
 
+/* Our own may be deeper and larger than a stranger's, but is no less JSON. */
+static void test_ours(struct arena *arena)
+{
+	struct str *keys = str_new(arena);
+	int i;
+
+	ok(json_ours(arena, D8 D8 D8 D8 "[1]" E8 E8 E8 E8) != NULL, "deeper than what comes");
+	ok(json_ours(arena, D8 D8 D8 D8 D8 D8 D8 D8 "[1]" E8 E8 E8 E8 E8 E8 E8 E8) == NULL,
+		"but not as deep as one likes");
+	ok(json_ours(arena, "[1") == NULL, "half a text is none");
+	ok(json_ours(arena, "null") == NULL, "null");
+	str_puts(keys, "[{}");
+	for (i = 0; i <= JSON_MAX_KEYS; i++)
+		str_puts(keys, ",{\"a\":1}");
+	str_puts(keys, "]");
+	is_int((long)json_object_array_length(json_ours(arena, keys->at)), JSON_MAX_KEYS + 2,
+		"as many keys as there are");
+	is_text(json_text(arena, json_ours(arena, "{\"u\": \"a/b\", \"n\": [ 1.50 ]}")), "{\"u\":\"a/b\",\"n\":[1.50]}",
+		"and as text again");
+}
+
 int main(void)
 {
 	struct arena *arena = arena_new();
@@ -574,6 +595,8 @@ int main(void)
 	test_hostile(arena);
 	arena_empty(arena);
 	test_keys(arena);
+	arena_empty(arena);
+	test_ours(arena);
 	arena_empty(arena);
 	test_mutations(arena);
 	arena_free(arena);

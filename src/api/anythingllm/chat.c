@@ -6,6 +6,7 @@
 #include "api/anythingllm/chunk.h"
 #include "api/api.h"
 #include "base/field.h"
+#include "base/json.h"
 #include "core/carry.h"
 #include "core/chat.h"
 #include "store/secret.h"
@@ -100,8 +101,7 @@ static int read_attachments(struct talk *talk)
 			continue;
 		}
 		images[n_images++] = member(item, "contentString");
-		str_printf(kept, "%s%s", kept->len == 0 ? "[" : ",",
-			json_object_to_json_string_ext(item, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+		str_printf(kept, "%s%s", kept->len == 0 ? "[" : ",", json_text(talk->req->task.arena, item));
 	}
 	if (n_images == 0)
 		return 0;

@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "base/field.h"
+#include "base/json.h"
 #include "core/workspace.h"
 #include "store/db.h"
 #include "web/reply.h"
@@ -86,7 +87,7 @@ static void put_csv(struct dump *e, PGresult *rows, int row)
 /* The images of a chat's attachments, each with what stands around it. */
 static void put_images(struct dump *e, PGresult *rows, int row, const char *before, const char *after)
 {
-	struct json_object *list = json_tokener_parse(db_text(rows, row, "attachments"));
+	struct json_object *list = json_ours(e->small, db_text(rows, row, "attachments"));
 	size_t i, n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 
 	for (i = 0; i < n; i++) {
@@ -97,7 +98,6 @@ static void put_images(struct dump *e, PGresult *rows, int row, const char *befo
 		put_text(e, before, json_object_get_string(content));
 		str_puts(e->out, after);
 	}
-	json_object_put(list);
 }
 
 static void put_json(struct dump *e, PGresult *rows, int row)
@@ -141,7 +141,7 @@ static void put_jsonl(struct dump *e, PGresult *rows, int row)
 
 static void put_alpaca(struct dump *e, PGresult *rows, int row)
 {
-	struct json_object *list = json_tokener_parse(db_text(rows, row, "sources"));
+	struct json_object *list = json_ours(e->small, db_text(rows, row, "sources"));
 	size_t i, n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 	struct str *instruction = str_new(e->small);
 
@@ -152,7 +152,6 @@ static void put_alpaca(struct dump *e, PGresult *rows, int row)
 		str_printf(instruction, "%s[CONTEXT %zu]:\n%s\n[END CONTEXT %zu]\n\n", i == 0 ? "\nContext:\n" : "", i,
 			json_object_is_type(text, json_type_string) ? json_object_get_string(text) : "", i);
 	}
-	json_object_put(list);
 	str_puts(e->out, e->n == 0 ? "\n    {\n" : ",\n    {\n");
 	put_text(e, "        \"instruction\": ", instruction->at);
 	put_text(e, ",\n        \"input\": ", db_text(rows, row, "prompt"));

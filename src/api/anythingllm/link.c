@@ -5,6 +5,7 @@
 #include "api/anythingllm/stored.h"
 #include "api/api.h"
 #include "base/field.h"
+#include "base/json.h"
 #include "base/slug.h"
 #include "core/fetch.h"
 
@@ -108,9 +109,7 @@ static const char *meta_of(struct arena *arena, const struct url *url, struct js
 	str_puts(meta, "{\"link\":");
 	str_json_text(meta, url->text);
 	if (metadata != NULL)
-		str_printf(meta, ",\"metadata\":%s",
-			json_object_to_json_string_ext(
-				metadata, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+		str_printf(meta, ",\"metadata\":%s", json_text(arena, metadata));
 	str_puts(meta, "}");
 	return meta->at;
 }

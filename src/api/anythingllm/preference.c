@@ -51,31 +51,6 @@ static const struct preference {
 
 enum { N_PREFERENCES = sizeof(preferences) / sizeof(preferences[0]), MOST_BYTES = 65536, MOST_LINKS = 3 };
 
-static void release(void *object)
-{
-	json_object_put(object);
-}
-
-static struct json_object *new_list(struct arena *arena)
-{
-	struct json_object *list = json_object_new_array();
-
-	if (list == NULL)
-		arena_exhausted(arena);
-	arena_later(arena, release, list);
-	return list;
-}
-
-static const char *list_text(struct arena *arena, struct json_object *list)
-{
-	const char *text =
-		json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-
-	if (text == NULL)
-		arena_exhausted(arena);
-	return text;
-}
-
 /* What is no number, or too small, is the default; too much is the most. */
 static const char *number_of(struct arena *arena, const struct preference *p, const char *text)
 {
@@ -90,7 +65,7 @@ static const char *number_of(struct arena *arena, const struct preference *p, co
 /* Names separated by commas. */
 static const char *names_of(struct arena *arena, const char *text)
 {
-	struct json_object *list = new_list(arena);
+	struct json_object *list = json_keep(arena, json_object_new_array());
 
 	while (*text != '\0') {
 		size_t len = strcspn(text, ",");
@@ -99,20 +74,18 @@ static const char *names_of(struct arena *arena, const char *text)
 			json_object_array_add(list, json_object_new_string_len(text, (int)len));
 		text += len + (text[len] == ',');
 	}
-	return list_text(arena, list);
+	return json_text(arena, list);
 }
 
 /* The first three that have an address. */
 static const char *links_of(struct arena *arena, const char *text)
 {
-	struct json_object *list = new_list(arena), *given = NULL;
-	struct json_fault fault;
+	struct json_object *list = json_keep(arena, json_object_new_array()), *given;
+	struct task reading = {.arena = arena, .gone_fd = -1}; /* what is no JSON is no failure */
 	struct url url;
 	size_t i;
 
-	if (json_check(arena, text, strlen(text), &fault) == 0)
-		given = json_tokener_parse(text);
-	arena_later(arena, release, given);
+	given = json_read(&reading, text, strlen(text));
 	for (i = 0; json_object_is_type(given, json_type_array) && i < json_object_array_length(given); i++) {
 		struct json_object *one = json_object_array_get_idx(given, i), *address;
 
@@ -121,7 +94,7 @@ static const char *links_of(struct arena *arena, const char *text)
 			json_object_array_length(list) < MOST_LINKS)
 			json_object_array_add(list, json_object_get(one));
 	}
-	return list_text(arena, list);
+	return json_text(arena, list);
 }
 
 static bool flag_of(const char *text)

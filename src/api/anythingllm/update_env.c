@@ -41,31 +41,6 @@ struct changes {
 	const char *error;                    /* why it ended there; NULL: it did not */
 };
 
-static void release(void *object)
-{
-	json_object_put(object);
-}
-
-static struct json_object *new_object(struct arena *arena)
-{
-	struct json_object *object = json_object_new_object();
-
-	if (object == NULL)
-		arena_exhausted(arena);
-	arena_later(arena, release, object);
-	return object;
-}
-
-static const char *plain_text(struct arena *arena, struct json_object *object)
-{
-	const char *text =
-		json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-
-	if (text == NULL)
-		arena_exhausted(arena);
-	return text;
-}
-
 static struct json_object *row_of(const struct changes *changes, const char *name)
 {
 	size_t i;
@@ -369,12 +344,9 @@ static void put_wish(struct changes *changes, struct json_object *list, const st
 /* The rows as they are to be; what has no address, or none that is permitted, is refused. */
 static const char *write_wishes(struct changes *changes, const char **preferred)
 {
-	struct json_object *list = json_object_new_array();
+	struct json_object *list = json_keep(changes->arena, json_object_new_array());
 	int i;
 
-	if (list == NULL)
-		arena_exhausted(changes->arena);
-	arena_later(changes->arena, release, list);
 	for (i = 0; i < changes->n_wishes; i++) {
 		const struct wish *wish = &changes->wishes[i];
 		const char *url = address_of(changes, wish), *problem;
@@ -401,7 +373,7 @@ static const char *write_wishes(struct changes *changes, const char **preferred)
 			json_object_object_del(changes->echo, "EmbeddingBasePath");
 		}
 	}
-	return plain_text(changes->arena, list);
+	return json_text(changes->arena, list);
 }
 
 static int apply(struct changes *changes, const char *engine_now)
@@ -412,7 +384,7 @@ static int apply(struct changes *changes, const char *engine_now)
 	preferred = settle_llm(changes);
 	providers = write_wishes(changes, &preferred);
 	return db_rows(&changes->req->task, &sql_setting_apply,
-		       ARGS(providers, preferred, plain_text(changes->arena, changes->settings))) == NULL
+		       ARGS(providers, preferred, json_text(changes->arena, changes->settings))) == NULL
 		       ? -1
 		       : 0;
 }
@@ -422,7 +394,7 @@ static int reply_changes(struct changes *changes)
 	struct str *out = str_new(changes->arena);
 
 	str_puts(out, "{\"newValues\":");
-	str_puts(out, plain_text(changes->arena, changes->echo));
+	str_puts(out, json_text(changes->arena, changes->echo));
 	str_puts(out, ",\"error\":");
 	if (changes->error == NULL)
 		str_puts(out, "false");
@@ -443,8 +415,8 @@ int anythingllm_update_env(struct request *req)
 	*changes = (struct changes){.req = req,
 		.arena = req->task.arena,
 		.tenant_id = db_text(rows, 0, "tenant_id"),
-		.settings = new_object(req->task.arena),
-		.echo = new_object(req->task.arena)};
+		.settings = json_keep(req->task.arena, json_object_new_object()),
+		.echo = json_keep(req->task.arena, json_object_new_object())};
 	changes->providers =
 		json_read(&req->task, db_text(rows, 0, "providers"), strlen(db_text(rows, 0, "providers")));
 	settings = json_read(&req->task, db_text(rows, 0, "settings"), strlen(db_text(rows, 0, "settings")));

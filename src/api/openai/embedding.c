@@ -6,6 +6,7 @@
 
 #include "api/api.h"
 #include "base/field.h"
+#include "base/json.h"
 #include "base/metrics.h"
 #include "core/embedder.h"
 #include "core/limit.h"
@@ -55,7 +56,7 @@ static int take_input(struct request *req, struct wish *wish, struct json_object
 
 	if (!wish->native && is_tokens(value) && (wish->n == 0 || wish->tokens)) {
 		wish->tokens = true;
-		text = arena_strdup(req->task.arena, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+		text = json_text(req->task.arena, value);
 	} else if (json_object_is_type(value, json_type_string) && !wish->tokens) {
 		text = json_object_get_string(value);
 	} else {

@@ -11,12 +11,6 @@
 
 enum { MAX_MESSAGES = 4096 };
 
-static const char *json_text(struct arena *arena, struct json_object *value)
-{
-	return arena_strdup(
-		arena, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-}
-
 /* ---- parameters ---- */
 
 /* What is passed on to the model, with its least and most; NAN: no bound. */
@@ -383,7 +377,7 @@ static void add_piece(struct task *task, struct tool_call *calls, int *n, struct
 
 const char *question_join_calls(struct task *task, const char *pieces)
 {
-	struct json_object *lists = json_tokener_parse(arena_printf(task->arena, "[%s]", pieces));
+	struct json_object *lists = json_ours(task->arena, arena_printf(task->arena, "[%s]", pieces));
 	struct tool_call *calls = arena_get(task->arena, MAX_CALLS * sizeof(*calls));
 	struct str *out = str_new(task->arena);
 	size_t i, k;
@@ -407,6 +401,5 @@ const char *question_join_calls(struct task *task, const char *pieces)
 		str_puts(out, "}}");
 	}
 	str_putc(out, ']');
-	json_object_put(lists);
 	return out->at;
 }

@@ -12,12 +12,6 @@
 
 enum { MAX_ITEMS = 64, MAX_PAGES = 3 /* each may take as long as link.timeout allows */ };
 
-static const char *json_text(struct arena *arena, struct json_object *value)
-{
-	return arena_strdup(
-		arena, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-}
-
 /* ---- parameters ---- */
 
 static bool one_of(const char *name, const char *const *names)
