@@ -315,8 +315,10 @@ subtest 'nothing of anybody\'s' => sub {
     is_deeply [sort map { split / , / } $section =~ /^\.It Li (.+)$/mg], [sort keys %in], 'exedra(8) lists what there is';
     my ($codes) = slurp('src/base/metrics.c') =~ /\bcodes\[\] = \{(.*?)\};/s;
     my %known = map { $_ => 1 } $codes =~ /"(\w+)"/g;
-    my @codes = map { slurp($_) =~ /\bfail\([^,]+, \d+, "(\w+)"/g } glob 'src/llm/openai.c src/llm/slots.c';
-    ok @codes > 10, scalar(@codes) . ' codes of providers\' failures';
+    my @llm = map { slurp($_) } glob 'src/llm/*.[ch]';
+    my @ends = map { /\bname "(_\w+)"/g } @llm;
+    my @codes = (map({ /\bfail\([^,]+, \d+, "(\w+)"/g } @llm), map { my $kind = $_; map { "$kind$_" } @ends } map { /ASKING_CODES\("(\w+)"\)/g } @llm);
+    ok @codes > 30, scalar(@codes) . ' codes of providers\' failures';
     is_deeply [grep { !$known{$_} } @codes], [], '… have places of their own';
 };
 

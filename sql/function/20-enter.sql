@@ -137,7 +137,7 @@ BEGIN
              WHERE u.hash = '' AND (t.id IS NULL OR t.suspended_at IS NOT NULL);
     END IF;
     FOR one IN SELECT DISTINCT u FROM unnest(tenants) u LOOP
-        PERFORM set_config('exedra.tenant_id', one::text, true), set_config('exedra.role', '30', true);
+        PERFORM exedra.work_for(one, NULL, 30);
         RETURN QUERY
             SELECT u.place::int FROM unnest(tenants, chats) WITH ORDINALITY u (tenant_id, chat_id, place)
              WHERE u.tenant_id = one
@@ -156,29 +156,27 @@ COMMENT ON FUNCTION exedra.stopped(bigint[], bigint[], text[]) IS 'Which of some
 CREATE OR REPLACE FUNCTION exedra.fail_chats(worker text, node text, pool text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    one bigint;
-    n bigint;
+    t exedra.tenant;
+    gone record;
     total bigint := 0;
 BEGIN
-    FOR one IN SELECT t.id FROM exedra.tenant t LOOP
-        PERFORM set_config('exedra.tenant_id', one::text, true), set_config('exedra.role', '30', true);
-        PERFORM exedra.settle_limits(one, o.ticket, 0, false)
-           FROM exedra.tenant t JOIN exedra.open_chat o ON o.tenant_id = t.id
-          WHERE t.id = one AND t.limited AND o.tenant_id = one
-            AND (o.worker = fail_chats.worker OR o.ticket::text = fail_chats.worker
-                 OR (starts_with(o.worker, node || '/') AND NOT starts_with(o.worker, pool || '/')));
-        WITH gone AS (
+    FOR t IN SELECT * FROM exedra.tenant LOOP
+        PERFORM exedra.work_for(t.id, NULL, 30);
+        FOR gone IN
             DELETE FROM exedra.open_chat o
-             WHERE o.tenant_id = one
+             WHERE o.tenant_id = t.id
                AND (o.worker = fail_chats.worker OR o.ticket::text = fail_chats.worker
                     OR (starts_with(o.worker, node || '/') AND NOT starts_with(o.worker, pool || '/')))
-            RETURNING o.chat_id
-        )
-        UPDATE exedra.chat c
-           SET state = CASE WHEN c.answer IS NULL THEN 'failed' ELSE 'stopped' END::exedra.chat_state, reason = 'worker_died', changed_at = now()
-          FROM gone g WHERE c.tenant_id = one AND c.id = g.chat_id;
-        GET DIAGNOSTICS n = ROW_COUNT;
-        total := total + n;
+            RETURNING o.chat_id, o.ticket
+        LOOP
+            UPDATE exedra.chat c
+               SET state = CASE WHEN c.answer IS NULL THEN 'failed' ELSE 'stopped' END::exedra.chat_state, reason = 'worker_died', changed_at = now()
+             WHERE c.tenant_id = t.id AND c.id = gone.chat_id;
+            total := total + FOUND::int;
+            IF t.limited THEN
+                PERFORM exedra.settle_limits(t.id, gone.ticket, 0, false);
+            END IF;
+        END LOOP;
     END LOOP;
     UPDATE exedra.job j SET state = 'waiting', worker = NULL, ticket = NULL, changed_at = now()
      WHERE j.state = 'running'
@@ -195,7 +193,7 @@ DECLARE
     t bigint;
 BEGIN
     FOR t IN SELECT id FROM exedra.tenant LOOP
-        PERFORM set_config('exedra.tenant_id', t::text, true), set_config('exedra.role', '30', true);
+        PERFORM exedra.work_for(t, NULL, 30);
         FOR one IN SELECT o.ticket::text FROM exedra.open_chat o
                     WHERE o.tenant_id = t AND starts_with(o.worker, 'cgi/') AND o.opened_at < now() - make_interval(secs => older_s) LOOP
             total := total + exedra.fail_chats(one, NULL, NULL);

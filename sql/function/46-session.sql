@@ -40,8 +40,7 @@ COMMENT ON FUNCTION exedra.note_sign_in(text, bigint) IS 'Write the event of a s
 CREATE OR REPLACE FUNCTION exedra.refuse_sign_in(tenant bigint, account bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM set_config('exedra.tenant_id', tenant::text, true), set_config('exedra.role', '30', true),
-            exedra.note_sign_in('session.refuse', account);
+    PERFORM exedra.work_for(tenant, NULL, 30), exedra.note_sign_in('session.refuse', account);
 END $$;
 COMMENT ON FUNCTION exedra.refuse_sign_in(bigint, bigint) IS 'A password was wrong, or there is no account of the name (NULL).';
 
@@ -57,7 +56,7 @@ BEGIN
        SET n = CASE WHEN s.began_at < now() - interval '3 minutes' THEN 1 ELSE s.n + 1 END,
            began_at = CASE WHEN s.began_at < now() - interval '3 minutes' THEN now() ELSE s.began_at END
     RETURNING s.n INTO tried;
-    PERFORM set_config('exedra.tenant_id', begin_sign_in.tenant_id::text, true), set_config('exedra.role', '30', true);
+    PERFORM exedra.work_for(begin_sign_in.tenant_id, NULL, 30);
     -- Fifteen in three minutes, as Open WebUI.  The attempt that is one too many is counted all the same: no exception here.
     IF tried > 15 THEN
         begin_sign_in.role := -1;
@@ -78,8 +77,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ends timestamptz := now() + make_interval(secs => lifetime_s);
 BEGIN
-    PERFORM set_config('exedra.tenant_id', tenant::text, true), set_config('exedra.role', '30', true),
-            set_config('exedra.account_id', account::text, true);
+    PERFORM exedra.work_for(tenant, account, 30);
     INSERT INTO exedra.credential (hash, tenant_id, account_id, role, kind, expires_at, account_suspended_at)
     SELECT session, a.tenant_id, a.id, a.role, 'session', ends, a.suspended_at
       FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account;

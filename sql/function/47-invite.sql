@@ -69,7 +69,7 @@ BEGIN
     ELSIF username IS NULL THEN
         RETURN 'pending';
     END IF;
-    PERFORM set_config('exedra.tenant_id', i.tenant_id::text, true), set_config('exedra.role', '30', true);
+    PERFORM exedra.work_for(i.tenant_id, NULL, 30);
     INSERT INTO exedra.account (tenant_id, username, password) VALUES (i.tenant_id, claim_invite.username, claim_invite.password)
         ON CONFLICT ON CONSTRAINT account_tenant_id_username_key DO NOTHING RETURNING id INTO newcomer;
     IF newcomer IS NULL THEN

@@ -190,7 +190,7 @@ BEGIN
                                                     AND (redeem_token.tenant IS NULL OR t.name = redeem_token.tenant)) THEN
         RETURN;
     END IF;
-    PERFORM set_config('exedra.tenant_id', used.tenant_id::text, true), set_config('exedra.role', '30', true);
+    PERFORM exedra.work_for(used.tenant_id, NULL, 30);
     SELECT o.* INTO a FROM exedra.account o WHERE o.tenant_id = used.tenant_id AND o.id = used.account_id AND o.suspended_at IS NULL;
     IF a.id IS NULL OR NOT exedra.setting_on('simple_sso') OR NOT exedra.setting_on('multi_user') THEN
         RETURN;

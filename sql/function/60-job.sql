@@ -39,8 +39,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'job_gone' USING ERRCODE = 'EX410';
     END IF;
-    PERFORM set_config('exedra.tenant_id', owner_id::text, true), set_config('exedra.account_id', '', true),
-            set_config('exedra.role', '30', true);
+    PERFORM exedra.work_for(owner_id, NULL, 30);
     -- What is read in a file belongs to the key that handed it in.
     PERFORM set_config('exedra.key', f.key_id::text, true) FROM exedra.job j JOIN exedra.file f ON f.tenant_id = owner_id AND f.id = j.subject_id
       WHERE j.id = job AND j.kind = 'read_file';

@@ -32,7 +32,7 @@ DECLARE
     total bigint := 0;
 BEGIN
     FOR t IN SELECT id FROM exedra.tenant LOOP
-        PERFORM set_config('exedra.tenant_id', t::text, true), set_config('exedra.role', '30', true);
+        PERFORM exedra.work_for(t, NULL, 30);
         DELETE FROM exedra.document_version v
          WHERE v.tenant_id = t AND v.n_chunks IS NULL AND v.created_at < now() - make_interval(secs => older_s);
         GET DIAGNOSTICS n = ROW_COUNT;
