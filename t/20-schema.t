@@ -13,10 +13,10 @@ my @may_call = qw(account_id acting_account alter_account any_workspace apply_en
     change_user chat_history check_embed_limits check_embeddings check_setting check_version choose_embedder choose_service
     chunk_text claim_invite claim_job close_chat close_session complete_embedding conversation count_jobs
     delete_user disable_invite drop_account drop_embedding embed_conversation embed_keeps embed_lets end_job
-    enqueue_job enqueue_later enter enter_embed epoch expire expire_former fail_chats file_hash file_head
+    enqueue_job enqueue_later enter enter_embed epoch expire expire_former fail_chats file_collection file_hash file_head
     file_status file_tail find_embedder free_limits hold_limits in_rooms is_limited is_manager is_own iso issue_token json_array
     json_chat_row json_document json_embed json_embed_chat json_embed_item json_event json_extend json_file
-    json_file_meta json_history json_knowledge json_knowledge_file json_members json_metadata json_model
+    json_file_meta json_history json_knowledge json_members json_metadata json_model
     json_origin json_owner json_pinned json_source json_thread json_user json_visitor_history json_workspace
     json_workspace_document keep_answers key_ends key_id keys_of known_settings limits_of list_invites must_hold new_account
     new_embed new_invite note_embedder note_event note_origin note_uses open_chat open_embed_chat open_free_chat

@@ -18,7 +18,7 @@ sub as_tenant {
 }
 
 # The include serves what begins with /v1 or /api, and the probes.
-sub before { return $_[0]{pattern} =~ m{^/(?:v1/|(?:ping|livez|readyz)$)} ? '' : '/api' }
+sub before { return $_[0]{pattern} =~ m{^/(?:v1/|(?:ping|livez|readyz|health(?:/db)?)$)} ? '' : '/api' }
 
 # nginx reads the whole body before Exedra sees anything: `unread` has no meaning here.
 route_suite(db => $db, server => $nginx, builder => $exedra, prefix => '/ai', before => \&before, as_tenant => \&as_tenant);

@@ -86,10 +86,10 @@ subtest 'as a stream' => sub {
     my @events = $stream->events;
     is $events[-1]{data}, '[DONE]', 'it ends as ever';
     my $first = $events[0]{json};
-    is_deeply [$first->{choices}, $first->{object}, ref $first->{sources}], [[], 'chat.completion.chunk', 'ARRAY'], 'sources come first, with an empty list of choices';
+    is_deeply [$first->{choices}[0]{delta}{role}, $first->{object}, ref $first->{sources}], ['assistant', 'chat.completion.chunk', 'ARRAY'], 'sources come first, with the role';
     is $first->{sources}[0]{metadata}[0]{file_id}, $whales->{id}, 'they name the file';
     is_deeply [grep { exists $_->{json}{sources} } grep { $_->{json} } @events[1 .. $#events]], [], 'and nowhere else';
-    is join('', map { $_->{json}{choices}[0]{delta}{content} // '' } grep { $_->{json} && @{ $_->{json}{choices} } } @events), 'Hello there.', 'the answer';
+    is join('', map { $_->{json}{choices}[0]{delta}{content} // '' } grep { $_->{json} } @events), 'Hello there.', 'the answer';
     $stream = http_stream($exedra, POST => '/api/chat/completions', key => $key, json => body(stream => $true));
     is_deeply [grep { exists $_->{json}{sources} } grep { $_->{json} } $stream->events], [], 'without files: none';
 };

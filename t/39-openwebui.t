@@ -58,7 +58,8 @@ subtest 'uploads of all sorts' => sub {
     is_deeply [@$file{qw(filename)}, $file->{meta}{content_type}], ['passwd', undef], 'a path is a label; no type is null';
     is done('naïve.txt', 'Ümlaut.')->{filename}, 'naïve.txt', 'a name in UTF-8';
     is send_file($exedra, $key, 'a.txt', 'x', metadata => '')->{status}, 200, 'empty metadata are none';
-    for my $bad ('{x', '[1]', '5', '"x"', 'null') {
+    is send_file($exedra, $key, 'a.txt', 'x', metadata => 'null')->{status}, 200, 'nor is null';
+    for my $bad ('{x', '[1]', '5', '"x"') {
         is_deeply told(send_file($exedra, $key, 'a.txt', 'x', metadata => $bad)), [400, '[ERROR: Invalid metadata format]'], "metadata $bad";
     }
     my $missing = [{ type => 'missing', loc => ['body', 'file'], msg => 'Field required', input => undef }];
@@ -191,6 +192,15 @@ subtest 'collections' => sub {
         shape_is $json, { items => [{ %$knowledge_shape, files => 'null', user => 'null' }], total => 'int' }, $list;
         ok scalar(grep { $_ eq 'sea-docs' } @{ ids({ json => $json }) }), 'it is there';
     }
+    my $array = get('knowledge/list')->{json};
+    shape_is $array, [{ %$knowledge_shape, files => 'null', user => 'null' }], 'all of them, as older programs ask';
+    ok scalar(grep { $_ eq 'sea-docs' } map { $_->{id} } @$array), 'it is there';
+    for my $word (qw(Search List)) {
+        my $other = collection($exedra, $key, $word);
+        like $other->{id}, qr/^\l$word-\d{8}$/, "$word is a word of routes, and no id";
+        is get("knowledge/$other->{id}")->{json}{name}, $word, 'so that it can be asked for';
+        remove("knowledge/$other->{id}/delete");
+    }
     is_deeply get('knowledge/search?query=nothing+like+it')->{json}, { items => [], total => 0 }, 'none';
     is_deeply get("knowledge/?page=$_")->{json}{items}, [], "page $_ is empty" for 99, '9' x 30;
     $got = post('knowledge/sea-docs/update', { name => 'Deep Sea', description => 'Below' });
@@ -217,8 +227,11 @@ subtest 'files of a collection' => sub {
     collection($exedra, $key, 'Box');
     my ($one, $two, $copy) = map { done(@$_) } ['one.txt', 'One fish.'], ['two.txt', 'Two fish.'], ['copy.txt', 'One fish.'];
     my $got = post('knowledge/box/file/add', { file_id => $one->{id} });
-    shape_is $got->{json}, { %$knowledge_shape, files => [$member_shape] }, 'put in';
+    shape_is $got->{json}, { %$knowledge_shape, files => [$file_shape] }, 'put in';
     is_deeply [$got->{json}{files}[0]{id}, $got->{json}{files}[0]{meta}{collection_name}], [$one->{id}, 'box'], 'it is there';
+    is_deeply [map { $_->{meta}{collection_name} } get("files/$one->{id}")->{json}, grep({ $_->{id} eq $one->{id} } @{ get('files/')->{json} }), get('knowledge/box/files')->{json}{items}[0]],
+        ['box', 'box', 'box'], 'and says so wherever it is told of: who tidies up deletes what says file-';
+    is get("files/$two->{id}")->{json}{meta}{collection_name}, "file-$two->{id}", 'one of no collection has its own';
     is_deeply ids(post('knowledge/box/file/add', { file_id => $one->{id} })), [$one->{id}], 'twice is once';
     is_deeply told(post('knowledge/box/file/add', { file_id => $copy->{id} })), [400, $DUPLICATE], 'another file with the same text is not taken';
     is_deeply told(post('knowledge/box/file/add', {})), [422, [{ type => 'missing', loc => ['body', 'file_id'], msg => 'Field required',

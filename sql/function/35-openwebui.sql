@@ -32,18 +32,23 @@ CREATE OR REPLACE FUNCTION exedra.file_head(f exedra.file) RETURNS text LANGUAGE
 $$;
 COMMENT ON FUNCTION exedra.file_head(exedra.file) IS 'A file''s object up to where the text stands in its data.';
 
-CREATE OR REPLACE FUNCTION exedra.file_tail(f exedra.file) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT '},"meta":' || exedra.json_file_meta(f, 'file-' || f.uuid) || ',"created_at":' || exedra.epoch(f.created_at)
+CREATE OR REPLACE FUNCTION exedra.file_collection(f exedra.file) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce(
+        (SELECT w.slug FROM exedra.workspace_file p JOIN exedra.workspace w ON w.tenant_id = p.tenant_id AND w.id = p.workspace_id
+          WHERE p.tenant_id = f.tenant_id AND p.file_id = f.id ORDER BY p.created_at DESC LIMIT 1),
+        (SELECT w.slug FROM exedra.document d
+           JOIN exedra.workspace_document l ON l.tenant_id = d.tenant_id AND l.document_id = d.id
+           JOIN exedra.workspace w ON w.tenant_id = l.tenant_id AND w.id = l.workspace_id
+          WHERE d.tenant_id = f.tenant_id AND d.file_id = f.id ORDER BY l.id DESC LIMIT 1),
+        'file-' || f.uuid)
+$$;
+COMMENT ON FUNCTION exedra.file_collection(exedra.file) IS 'The collection that a file was put into last, or is to be once it has been read; else its own, file- and its id.';
+
+CREATE OR REPLACE FUNCTION exedra.file_tail(f exedra.file, collection text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT '},"meta":' || exedra.json_file_meta(f, collection) || ',"created_at":' || exedra.epoch(f.created_at)
         || ',"updated_at":' || exedra.epoch(f.changed_at)
 $$;
-COMMENT ON FUNCTION exedra.file_tail(exedra.file) IS 'A file''s object from behind its text, without the closing brace.';
-
-CREATE OR REPLACE FUNCTION exedra.json_knowledge_file(f exedra.file, slug text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT '{"id":"' || f.uuid || '","hash":' || coalesce(exedra.file_hash(f), 'null')
-        || ',"meta":' || exedra.json_file_meta(f, slug) || ',"created_at":' || exedra.epoch(f.created_at)
-        || ',"updated_at":' || exedra.epoch(f.changed_at) || '}'
-$$;
-COMMENT ON FUNCTION exedra.json_knowledge_file(exedra.file, text) IS 'A file as a member of a collection.';
+COMMENT ON FUNCTION exedra.file_tail(exedra.file, text) IS 'A file''s object from behind its text, without the closing brace.';
 
 CREATE OR REPLACE FUNCTION exedra.json_knowledge(w exedra.workspace, files text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT '{"id":' || to_json(w.slug) || ',"user_id":"","name":' || to_json(w.name) || ',"description":' || to_json(w.description)

@@ -40,7 +40,7 @@ BEGIN
         exedra.json_metadata(exedra.document), exedra.tend_segments(text),
         exedra.replace_segments(bigint[], text, int, bytea[], bigint[], int[], int[]), exedra.json_history(exedra.chat),
         exedra.json_owner(bigint), exedra.file_status(exedra.file_state), exedra.json_file_meta(exedra.file, text),
-        exedra.file_hash(exedra.file), exedra.json_origin(exedra.document, exedra.file), exedra.file_head(exedra.file), exedra.file_tail(exedra.file), exedra.json_knowledge_file(exedra.file, text),
+        exedra.file_hash(exedra.file), exedra.json_origin(exedra.document, exedra.file), exedra.file_head(exedra.file), exedra.file_tail(exedra.file, text), exedra.file_collection(exedra.file),
         exedra.json_knowledge(exedra.workspace, text), exedra.workspace_files(bigint, bigint),
         exedra.role_name(int), exedra.json_user(exedra.account), exedra.other_admins(bigint), exedra.change_user(bigint, jsonb),
         exedra.begin_sign_in(text, text), exedra.open_session(bigint, bigint, bytea, int), exedra.close_session(bytea),

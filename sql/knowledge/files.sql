@@ -9,7 +9,7 @@ WITH m AS MATERIALIZED (
      WHERE w.tenant_id = (SELECT exedra.tenant_id()) AND ($1::text IS NULL OR w.slug = $1::text)
        AND ($2::text IS NULL OR lower(f.name) LIKE lower($2::text))
 )
-SELECT (m.f).id, exedra.file_head(m.f) AS head, exedra.file_tail(m.f) AS tail, (m.f).state = 'done' AS readable, exedra.json_knowledge(m.w, 'null') AS collection,
+SELECT (m.f).id, exedra.file_head(m.f) AS head, exedra.file_tail(m.f, (m.w).slug) AS tail, (m.f).state = 'done' AS readable, exedra.json_knowledge(m.w, 'null') AS collection,
        (SELECT count(*) FROM m) AS total
   FROM m
  ORDER BY CASE WHEN $3::text = 'name' AND NOT $4::boolean THEN (m.f).name END,

@@ -1,5 +1,5 @@
 -- Workspaces as collections, the last changed first.  $1 text: a pattern as LIKE has it for name and description, or NULL; $2 bigint:
--- how many at most; $3 bigint: how many to pass over.  Returns one row: a JSON array, and how many there are.  Index: workspace_pkey.
+-- how many at most, or NULL; $3 bigint: how many to pass over.  Returns one row: a JSON array, and how many there are.  Index: workspace_pkey.
 WITH k AS MATERIALIZED (
     SELECT w FROM exedra.workspace w
      WHERE w.tenant_id = (SELECT exedra.tenant_id())

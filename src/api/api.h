@@ -132,6 +132,7 @@ int openwebui_file_upload(struct request *);
 /* openwebui/knowledge.c */
 int openwebui_knowledge_create(struct request *);
 int openwebui_knowledge_list(struct request *);
+int openwebui_knowledge_array(struct request *);
 int openwebui_knowledge_show(struct request *);
 int openwebui_knowledge_update(struct request *);
 int openwebui_knowledge_delete(struct request *);

@@ -127,6 +127,7 @@ const struct route routes[] = {
 	{ GET,    "/v1/files/{id}/content/html",           MEMBER,  GROUP_DOCUMENTS,  0,                   FORM_DETAIL,    openwebui_file_html,           "The bytes of a file of an administrator's, to be shown." },
 	{ GET,    "/v1/files/{id}/content/{name}",         MEMBER,  GROUP_DOCUMENTS,  0,                   FORM_DETAIL,    openwebui_file_download,       "The bytes of a file, to be kept." },
 	{ GET,    "/v1/knowledge",                         MEMBER,  GROUP_WORKSPACES, 0,                   FORM_DETAIL,    openwebui_knowledge_list,      "The collections that the caller sees: workspaces." },
+	{ GET,    "/v1/knowledge/list",                    MEMBER,  GROUP_WORKSPACES, 0,                   FORM_DETAIL,    openwebui_knowledge_array,     "The collections that the caller may change, as older programs ask for them." },
 	{ GET,    "/v1/knowledge/search",                  MEMBER,  GROUP_WORKSPACES, 0,                   FORM_DETAIL,    openwebui_knowledge_list,      "Collections by name or description." },
 	{ GET,    "/v1/knowledge/search/files",            MEMBER,  GROUP_WORKSPACES, 0,                   FORM_DETAIL,    openwebui_knowledge_search_files, "Files of all collections by name." },
 	{ POST,   "/v1/knowledge/create",                  MANAGER, GROUP_WORKSPACES, BODY,                FORM_DETAIL,    openwebui_knowledge_create,    "Make a collection: a workspace." },

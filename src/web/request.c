@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "base/str.h"
 #include "base/utf8.h"
 
 static int hex_value(char c)
@@ -261,15 +262,36 @@ static bool may_be_json(const char *type)
 	       (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
 }
 
-static bool other_charset(const char *type)
+static bool is_charset(const char *type, const char *name)
 {
 	const char *charset = type == NULL ? NULL : strcasestr(type, "charset=");
 
 	if (charset == NULL)
 		return false;
 	charset += 8 + (charset[8] == '"');
-	return strncasecmp(charset, "utf-8", 5) != 0 && strncasecmp(charset, "utf8", 4) != 0 &&
-	       strncasecmp(charset, "us-ascii", 8) != 0;
+	return strncasecmp(charset, name, strlen(name)) == 0;
+}
+
+/* Of two bytes or four a character: nothing that could be read as it stands. */
+static bool is_wide(const char *type)
+{
+	return is_charset(type, "utf-16") || is_charset(type, "utf16") || is_charset(type, "utf-32") ||
+	       is_charset(type, "utf32") || is_charset(type, "ucs-");
+}
+
+/* Spring's templates send a text as Latin-1 unless they are told otherwise.  What is UTF-8 all the same stays. */
+static void take_latin1(struct request *req, const char *type)
+{
+	struct str *body;
+	size_t i;
+
+	if ((!is_charset(type, "iso-8859-1") && !is_charset(type, "latin1")) || utf8_valid(req->body, req->body_len))
+		return;
+	body = str_new(req->task.arena);
+	for (i = 0; i < req->body_len; i++)
+		utf8_put(body, (unsigned char)req->body[i]);
+	req->body = body->at;
+	req->body_len = body->len;
 }
 
 int request_parse_json(struct request *req)
@@ -291,8 +313,9 @@ int request_parse_json(struct request *req)
 		return fail(&req->task, 415, "type_unsupported", "This route takes a JSON object, not multipart.");
 	if (req->body[at] != '{' && !may_be_json(type))
 		return fail(&req->task, 415, "type_unsupported", "This route takes a JSON object.");
-	if (other_charset(type))
+	if (is_wide(type))
 		return fail(&req->task, 415, "charset_unsupported", "JSON is taken in UTF-8 only.");
+	take_latin1(req, type);
 	req->json = json_read(&req->task, req->body + begin, req->body_len - begin);
 	if (req->json == NULL)
 		return req->task.failure.status == 0

@@ -32,29 +32,17 @@ static int end_chunk(struct completion *c, const char *finish_reason, const char
 	return stream_event(&c->stream, out->at, out->len);
 }
 
-/* Open WebUI's readers look for sources in the first frame; with an empty list of choices others can read it too. */
-static int send_sources(struct completion *c)
-{
-	const char *sources = c->webui ? openwebui_sources(&c->chat) : NULL;
-	struct str *out = c->event;
-
-	if (sources == NULL)
-		return 0;
-	str_clear(out);
-	str_printf(out, "%s,\"choices\":[],\"sources\":%s}", c->head, sources);
-	return stream_event(&c->stream, out->at, out->len);
-}
-
-/* The role stands once, in a chunk of its own before the first text. */
+/* The role stands once, in a chunk of its own before the first text.  Open WebUI's readers look for sources in the
+ * first frame and for nothing else there; others find a choice in it, as in all. */
 static int send_role(struct completion *c)
 {
+	const char *sources = c->webui && !c->role_sent ? openwebui_sources(&c->chat) : NULL;
+
 	if (c->role_sent)
 		return 0;
 	c->role_sent = true;
-	if (send_sources(c) != 0)
-		return -1;
 	str_puts(begin_chunk(c), "\"role\":\"assistant\",\"content\":\"\",\"refusal\":null");
-	return end_chunk(c, NULL, "");
+	return end_chunk(c, NULL, sources == NULL ? "" : arena_printf(c->req->task.arena, ",\"sources\":%s", sources));
 }
 
 static int send_delta(struct completion *c, const char *name, const char *text, size_t len)

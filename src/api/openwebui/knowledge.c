@@ -92,6 +92,16 @@ int openwebui_knowledge_list(struct request *req)
 		req, 200, "{\"items\":%s,\"total\":%s}", db_text(rows, 0, "page"), db_text(rows, 0, "total"));
 }
 
+/* As it was up to 0.6.30: all at once, and only what the caller may change. */
+int openwebui_knowledge_array(struct request *req)
+{
+	PGresult *rows = db_rows(&req->task, &sql_knowledge_list, ARGS(NULL, NULL, "0"));
+
+	if (rows == NULL)
+		return -1;
+	return reply_json_text(req, 200, req->task.identity.role >= MANAGER ? db_text(rows, 0, "page") : "[]");
+}
+
 int openwebui_knowledge_show(struct request *req)
 {
 	PGresult *rows = show(req, request_param(req, "id"), true);

@@ -60,7 +60,7 @@ static int read_metadata(struct request *req, const struct upload_field *field, 
 {
 	struct json_object *metadata;
 
-	if (field->value == NULL || *field->value == '\0')
+	if (field->value == NULL || *field->value == '\0' || strcmp(field->value, "null") == 0)
 		return 0;
 	metadata = json_read(&req->task, field->value, field->len);
 	if (json_object_is_type(metadata, json_type_object)) {

@@ -114,7 +114,7 @@ sub targets {
     for my $route (@routes) {
         ($route->{target} = $route->{pattern}) =~ s/\{(\w+)[^}]*\}/$names{$1} \/\/ 'none'/ge;
         # What the web server's include passes under /api only.
-        $route->{target} = "/api$route->{target}" if $route->{pattern} !~ m{^/(?:v1/|(?:ping|livez|readyz|metrics)$)};
+        $route->{target} = "/api$route->{target}" if $route->{pattern} !~ m{^/(?:v1/|(?:ping|livez|readyz|metrics|health(?:/db)?)$)};
         @$route{qw(shut words)} = $route->{form} eq 'openai' ? (401, qr/"code":"invalid_api_key"/)
             : $route->{form} eq 'detail' ? (401, qr/^\{"detail":"(?:Not authenticated|Your session has expired or the token is invalid\. Please sign in again\.)"\}$/)
             : (403, qr/^\{"error":"No valid api key found\."\}$/);

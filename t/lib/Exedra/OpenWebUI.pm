@@ -14,7 +14,7 @@ use Exedra::Form qw(part form upload_form);
 use Exedra::Http qw(http);
 use Exedra::Process qw(wait_for build_dir);
 
-our @EXPORT = qw(send_form part send_file upload read_at_last collection reading $file_shape $member_shape $knowledge_shape $NOT_FOUND $UNREAD $EMPTY
+our @EXPORT = qw(send_form part send_file upload read_at_last collection reading $file_shape $knowledge_shape $NOT_FOUND $UNREAD $EMPTY
     $DUPLICATE);
 
 our $NOT_FOUND = "We could not find what you're looking for :/";
@@ -25,7 +25,6 @@ our $DUPLICATE = '400: Duplicate content detected. Please provide unique content
 my $meta = { name => 'string', content_type => 'string?', size => 'int', data => 'object', collection_name => 'string' };
 our $file_shape = { id => 'uuid', user_id => 'string', hash => 'string?', filename => 'string', path => 'string', data => 'object', meta => $meta,
     created_at => 'int', updated_at => 'int' };
-our $member_shape = { map { $_ => $file_shape->{$_} } qw(id hash meta created_at updated_at) };
 our $knowledge_shape = { id => 'string', user_id => 'string', name => 'string', description => 'string', meta => 'null', access_grants => [],
     created_at => 'int', updated_at => 'int', write_access => 'bool' };
 

@@ -121,7 +121,7 @@ my %expect = (
     'POST /v1/files' => { form => 1 },
     'DELETE /v1/files/{id}' => { unknown => [404, $nothing], status => 404, last => 3 },     # seen, and not theirs
     'POST /v1/files/{id}/data/content/update' => { body => { content => 'SECRET words' }, unknown => [404, $nothing], status => 404 },
-    'GET /v1/knowledge' => {}, 'GET /v1/knowledge/search' => {}, 'GET /v1/knowledge/search/files' => {},
+    'GET /v1/knowledge' => {}, 'GET /v1/knowledge/list' => {}, 'GET /v1/knowledge/search' => {}, 'GET /v1/knowledge/search/files' => {},
     'POST /v1/knowledge/create' => { body => { name => 'Kept', description => '' } },
     'GET /v1/knowledge/{id}' => { unknown => [404, $nothing] }, 'GET /v1/knowledge/{id}/files' => { unknown => [400, $nothing] },
     'POST /v1/knowledge/{id}/update' => { body => { name => 'Secret Room', description => 'SECRET' }, unknown => [400, $nothing] },
