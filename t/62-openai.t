@@ -299,6 +299,49 @@ subtest 'calls of tools' => sub {
     is psql($db, "SELECT DISTINCT state FROM exedra.chat WHERE prompt = 'use them'"), 'done', 'on record as answered';
 };
 
+# Each: what the calls are, in whatever way they are sent.
+subtest 'calls of tools as they come' => sub {
+    my $call = sub { my ($n) = @_; return { id => "call_$n", type => 'function', function => { name => 'f', arguments => "{\"n\":$n}" } } };
+    my %expected = ((map { $_ => [map { $call->($_) } 1, 2] } qw(tools-gemini tools-same-index tools-far-index)),
+        (map { $_ => [$call->(1)] } qw(tools-empty tools-repeats tools-new-ids tools-late-name tools-no-id tools-object)),
+        'tools-extra' => [{ %{ $call->(1) }, extra_content => { google => { thought_signature => 'SIG' } } }],
+        'tools-custom' => [{ id => 'call_1', type => 'custom', custom => { name => 'f', input => 'one text' } }]);
+    for my $model (sort keys %expected) {
+        room($model, chatModel => $model);
+        my $got = post({ model => $model, messages => [user('use it')] })->{json}{choices}[0];
+        my $made = $model eq 'tools-no-id' && $got->{message}{tool_calls}[0]{id} // '';
+        like $made, qr/^call_[0-9a-f-]{36}$/, 'an id is made where there is none' if $model eq 'tools-no-id';
+        local $expected{$model}[0]{id} = $made if $made;
+        is_deeply $got->{message}{tool_calls}, $expected{$model}, "$model: whole";
+        my @pieces = map { @{ $_->{choices}[0]{delta}{tool_calls} // [] } } @{ chunks(frames({ model => $model, messages => [user('use it')] })) };
+        my (@first, %seen);
+        push @first, $_ for grep { !$seen{ $_->{index} }++ } @pieces;
+        is_deeply [map { [$_->{index}, ref(\$_->{id}), $_->{type}, ($_->{function} // $_->{custom})->{name}] } @first],
+            [map { [$_, 'SCALAR', $expected{$model}[$_]{type}, 'f'] } 0 .. $#first], "$model: the first piece of each says what it is";
+        is scalar @first, scalar @{ $expected{$model} }, 'as many as there are';
+        is_deeply [grep { my $p = $_; grep({ exists $p->{$_} } qw(id type)) || exists(($p->{function} // $p->{custom})->{name}) } grep { my $p = $_; !grep { $_ == $p } @first } @pieces], [], '… and no other';
+        is join('', map { ($_->{function} // {})->{arguments} // ($_->{custom} // {})->{input} } grep { $_->{index} == $#first } @pieces),
+            $expected{$model}[-1]{function}{arguments} // 'one text', 'the arguments are a text';
+    }
+};
+
+subtest 'refusals and reasoning' => sub {
+    room($_, chatModel => $_) for qw(refuses json-refuses reasoning-short magistral);
+    for my $model (qw(refuses json-refuses)) {
+        my $message = post({ model => $model, messages => [user('dare')] })->{json}{choices}[0]{message};
+        is_deeply [@$message{qw(content refusal)}], [undef, 'I will not.'], "$model: whole";
+        my $chunks = chunks(frames({ model => $model, messages => [user('dare')] }));
+        is join('', map { $_->{choices}[0]{delta}{refusal} // '' } @$chunks), 'I will not.', '… in pieces';
+        is join('', map { $_->{choices}[0]{delta}{content} // '' } @$chunks), '', '… and no text';
+        is psql($db, "SELECT DISTINCT answer FROM exedra.chat WHERE prompt = 'dare'"), 'I will not.', 'on record as the answer';
+        is ask($exedra, 'chat', key => $key, slug => $model, message => 'dare')->{text}, 'I will not.', 'and so to AnythingLLM\'s clients';
+    }
+    for my $model (qw(reasoning-short magistral)) {
+        my $message = post({ model => $model, messages => [user('think')] })->{json}{choices}[0]{message};
+        is_deeply [@$message{qw(content reasoning_content)}], ['So.', 'Let me think.'], "$model: text and reasoning";
+    }
+};
+
 subtest 'how it ends' => sub {
     for (['length', 'length', 'cut'], ['filter', 'content_filter', '']) {
         my ($model, $finish, $text) = @$_;

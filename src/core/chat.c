@@ -371,10 +371,11 @@ static int tell(struct chat *chat, const char *text, size_t len, bool aside)
 	return aside ? 0 : chat->sink->text(chat, text, len);
 }
 
-static int on_text(void *arg, const char *text, size_t len, bool reasoning)
+static int on_text(void *arg, const char *text, size_t len, enum llm_kind kind)
 {
 	struct chat *chat = arg;
-	bool aside = chat->sink->reasoning != NULL;
+	const struct chat_sink *sink = chat->sink;
+	bool aside = sink->reasoning != NULL, reasoning = kind == LLM_REASONING;
 
 	if (reasoning != chat->thinking) {
 		chat->thinking = reasoning;
@@ -382,9 +383,13 @@ static int on_text(void *arg, const char *text, size_t len, bool reasoning)
 			return -1;
 	}
 	keep_answer(chat);
+	if (kind == LLM_REFUSAL && sink->refusal != NULL) {
+		str_add(chat->answer, text, len);
+		return sink->refusal(chat, text, len);
+	}
 	if (tell(chat, text, len, reasoning && aside) != 0)
 		return -1;
-	return reasoning && aside ? chat->sink->reasoning(chat, text, len) : 0;
+	return reasoning && aside ? sink->reasoning(chat, text, len) : 0;
 }
 
 static int on_tool_calls(void *arg, const char *json, size_t len)

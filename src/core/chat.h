@@ -19,6 +19,8 @@ struct chat_sink {
 	int (*text)(struct chat *, const char *text, size_t len); /* a piece of the answer, as it comes */
 	/* Reasoning.  NULL: it is told as text between <think> and </think>, as it is stored. */
 	int (*reasoning)(struct chat *, const char *text, size_t len);
+	/* The model's own refusal to answer.  NULL: it is told as text, as it is stored. */
+	int (*refusal)(struct chat *, const char *text, size_t len);
 	/* Pieces of calls of tools, a JSON array.  NULL: the dialect has none. */
 	int (*tool_calls)(struct chat *, const char *json, size_t len);
 	int (*silence)(struct chat *); /* the model has been quiet for a while */

@@ -11,11 +11,11 @@
 #include "llm/lenient.h"
 #include "llm/provider.h"
 #include "llm/slots.h"
+#include "llm/tools.h"
 
 enum {
 	MAX_ANSWER = 16 << 20, /* bytes of text; more is cut with finish reason length */
 	MAX_BODY = 1 << 20,    /* bytes kept of an answer that is no stream */
-	MAX_TOOL_CALLS = 128,
 };
 
 static const struct asking_kind upstream = {.codes = ASKING_CODES("upstream"),
@@ -33,13 +33,13 @@ struct reading {
 	struct sse sse;
 	struct arena *request; /* holds the body that is sent; NULL: given back */
 	struct arena *small;   /* emptied after each event */
+	struct tools tools;
 	struct utf8_stream clean;
 	struct str *text; /* one delta, cleaned */
 	struct str *body; /* an answer that is no stream */
 	size_t answered;
 	bool streamed; /* it is an event stream */
 	bool finished; /* the model said it had come to its end */
-	bool tools;    /* calls of tools have come */
 	bool done;     /* [DONE] */
 	bool failed;   /* an error object came; the reason is in the task */
 };
@@ -96,14 +96,14 @@ static int cut_if_endless(struct reading *reading)
 }
 
 /* Give a piece of text on.  -1 to stop. */
-static int pass_on(struct reading *reading, const char *text, size_t len, bool reasoning, bool last)
+static int pass_on(struct reading *reading, const char *text, size_t len, enum llm_kind kind, bool last)
 {
 	str_clear(reading->text);
 	utf8_clean(&reading->clean, text, len, last, reading->text);
 	if (reading->text->len == 0)
 		return 0;
 	reading->answered += reading->text->len;
-	if (reading->call->on_text(reading->call->arg, reading->text->at, reading->text->len, reasoning) != 0) {
+	if (reading->call->on_text(reading->call->arg, reading->text->at, reading->text->len, kind) != 0) {
 		reading->call->stopped = true;
 		return -1;
 	}
@@ -127,49 +127,64 @@ static int64_t count(struct json_object *usage, const char *name)
 	return n < 0 || n > 1000000000 ? -1 : n;
 }
 
-static int pass_text(struct reading *reading, struct json_object *from, const char *name, bool reasoning)
+static int pass_text(struct reading *reading, struct json_object *text, enum llm_kind kind)
 {
-	struct json_object *text = member(from, name, json_type_string);
-
-	if (text == NULL)
+	if (!json_object_is_type(text, json_type_string))
 		return 0;
-	return pass_on(
-		reading, json_object_get_string(text), (size_t)json_object_get_string_len(text), reasoning, false);
+	return pass_on(reading, json_object_get_string(text), (size_t)json_object_get_string_len(text), kind, false);
 }
 
-/* Append one piece of a call with the index that clients put pieces together by: its own, or its place when it has
- * none, as in an answer that is no stream.  What is no piece of a call is left out. */
-static void put_tool_call(struct str *out, struct json_object *piece, size_t place)
+/* Mistral's reasoning models send lists: texts, and parts `thinking` that hold a list of such parts or a text. */
+static int pass_parts(struct reading *reading, struct json_object *list, enum llm_kind kind)
 {
-	struct json_object *index;
+	size_t i, n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	struct json_object *part, *thinking;
+	int stop = 0;
 
-	if (!json_object_is_type(piece, json_type_object))
-		return;
-	if (!json_object_object_get_ex(piece, "index", &index))
-		json_object_object_add(piece, "index", json_object_new_int64((int64_t)place));
-	else if (!json_object_is_type(index, json_type_int) || json_object_get_int64(index) < 0 ||
-		 json_object_get_int64(index) >= MAX_TOOL_CALLS)
-		return;
-	str_puts(out, out->len == 1 ? "" : ",");
-	str_puts(out, json_text(out->arena, piece));
+	for (i = 0; i < n && stop == 0; i++) {
+		part = json_object_array_get_idx(list, i);
+		thinking =
+			json_object_is_type(part, json_type_object) ? json_object_object_get(part, "thinking") : NULL;
+		stop = pass_text(reading, member(part, "text", json_type_string), kind);
+		if (stop == 0)
+			stop = pass_text(reading, thinking, LLM_REASONING);
+		if (stop == 0 && kind == LLM_TEXT)
+			stop = pass_parts(reading, thinking, LLM_REASONING);
+	}
+	return stop;
+}
+
+/* Reasoning has two names; who sends both means the same by them. */
+static int pass_reasoning(struct reading *reading, struct json_object *delta)
+{
+	struct json_object *text = member(delta, "reasoning_content", json_type_string);
+
+	return pass_text(reading, text != NULL ? text : member(delta, "reasoning", json_type_string), LLM_REASONING);
+}
+
+static int pass_content(struct reading *reading, struct json_object *delta)
+{
+	struct json_object *content = json_object_object_get(delta, "content");
+	int stop = pass_text(reading, content, LLM_TEXT);
+
+	if (stop == 0)
+		stop = pass_parts(reading, content, LLM_TEXT);
+	return stop == 0 ? pass_text(reading, member(delta, "refusal", json_type_string), LLM_REFUSAL) : stop;
 }
 
 static int pass_tool_calls(struct reading *reading, struct json_object *from)
 {
 	struct json_object *calls = member(from, "tool_calls", json_type_array);
-	size_t n = calls == NULL ? 0 : json_object_array_length(calls), i;
 	struct str *out;
 
-	if (n == 0 || reading->call->on_tool_calls == NULL)
+	if (calls == NULL || reading->call->on_tool_calls == NULL)
 		return 0;
 	out = str_new(reading->small);
 	str_putc(out, '[');
-	for (i = 0; i < n; i++)
-		put_tool_call(out, json_object_array_get_idx(calls, i), i);
+	tools_take(&reading->tools, calls, out);
 	if (out->len == 1)
 		return 0;
 	str_putc(out, ']');
-	reading->tools = true;
 	reading->answered += out->len;
 	if (reading->call->on_tool_calls(reading->call->arg, out->at, out->len) != 0) {
 		reading->call->stopped = true;
@@ -229,9 +244,9 @@ static int take_answer(struct reading *reading, struct json_object *answer, cons
 	choice = json_object_array_get_idx(choices, 0);
 	delta = member(choice, part, json_type_object);
 	if (delta != NULL) {
-		stop = pass_text(reading, delta, "reasoning_content", true);
+		stop = pass_reasoning(reading, delta);
 		if (stop == 0)
-			stop = pass_text(reading, delta, "content", false);
+			stop = pass_content(reading, delta);
 		if (stop == 0)
 			stop = pass_tool_calls(reading, delta);
 	}
@@ -366,6 +381,7 @@ static struct reading *reading_new(struct llm_call *call, struct arena *request,
 	reading->call = call;
 	reading->request = request;
 	reading->small = arena_within(arena);
+	reading->tools.arena = arena;
 	reading->text = str_new(arena);
 	reading->body = str_new(arena);
 	reading->asking = (struct asking){.task = call->task,
@@ -402,8 +418,8 @@ static int ask(struct llm_call *call, struct arena *request, const struct str *b
 	if (judge(reading) < 0)
 		return -1;
 	if (!call->stopped && reading->answered <= MAX_ANSWER)
-		pass_on(reading, "", 0, false, true);
-	if (reading->tools && strcmp(call->finish_reason, "stop") == 0)
+		pass_on(reading, "", 0, LLM_TEXT, true);
+	if (reading->tools.n > 0 && strcmp(call->finish_reason, "stop") == 0)
 		call->finish_reason = "tool_calls";
 	return 0;
 }

@@ -72,6 +72,9 @@ struct llm_usage {
 	int64_t prompt_tokens, completion_tokens;
 };
 
+/* What a piece of an answer is. */
+enum llm_kind { LLM_TEXT, LLM_REASONING, LLM_REFUSAL };
+
 struct llm_call {
 	struct task *task;
 	const struct config *config;
@@ -87,8 +90,8 @@ struct llm_call {
 	const char *nothing_found; /* for quote: what it says without a passage */
 
 	/* Each returns 0 to go on and -1 to stop; text is valid UTF-8 without NUL. */
-	int (*on_text)(void *arg, const char *text, size_t len, bool reasoning);
-	int (*on_tool_calls)(void *arg, const char *json, size_t len); /* a delta: an array of pieces of calls */
+	int (*on_text)(void *arg, const char *text, size_t len, enum llm_kind);
+	int (*on_tool_calls)(void *arg, const char *json, size_t len); /* an array of clean pieces (llm/tools.h) */
 	int (*on_silence)(void *arg);
 	bool (*gone)(void *arg);
 	void (*on_asked)(void *arg); /* the messages are not needed any more: their memory may be given back */

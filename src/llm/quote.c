@@ -48,7 +48,7 @@ static int quote(struct llm_call *call, const struct passage *passage, bool firs
 	str_puts(piece, first ? "" : "\n\n");
 	str_add(piece, passage->text, quote_len(passage->text, strlen(passage->text)));
 	str_printf(piece, "\n(%s)", passage->title);
-	return call->on_text(call->arg, piece->at, piece->len, false);
+	return call->on_text(call->arg, piece->at, piece->len, LLM_TEXT);
 }
 
 static int complete(struct llm_call *call)
@@ -62,7 +62,7 @@ static int complete(struct llm_call *call)
 	for (i = 0; i < call->n_passages && i < MAX_QUOTES && stop == 0; i++)
 		stop = quote(call, &call->passages[i], i == 0);
 	if (call->n_passages == 0)
-		stop = call->on_text(call->arg, call->nothing_found, strlen(call->nothing_found), false);
+		stop = call->on_text(call->arg, call->nothing_found, strlen(call->nothing_found), LLM_TEXT);
 	call->stopped = stop != 0;
 	call->finish_reason = "stop";
 	call->usage = (struct llm_usage){-1, -1};

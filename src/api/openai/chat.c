@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "api/openwebui/sources.h"
+#include "llm/tools.h"
 #include "store/secret.h"
 #include "web/reply.h"
 #include "web/stream.h"
@@ -77,6 +78,16 @@ static int on_reasoning(struct chat *chat, const char *text, size_t len)
 	return 0;
 }
 
+static int on_refusal(struct chat *chat, const char *text, size_t len)
+{
+	struct completion *c = chat->dialect;
+
+	if (c->streamed)
+		return send_delta(c, "refusal", text, len);
+	str_add(c->refusal, text, len);
+	return 0;
+}
+
 static int on_tool_calls(struct chat *chat, const char *json, size_t len)
 {
 	struct completion *c = chat->dialect;
@@ -106,7 +117,7 @@ static bool on_gone(struct chat *chat)
 	return wire_gone(c->req->wire);
 }
 
-static const struct chat_sink sink = {on_text, on_reasoning, on_tool_calls, on_silence, on_gone};
+static const struct chat_sink sink = {on_text, on_reasoning, on_refusal, on_tool_calls, on_silence, on_gone};
 
 /* Token counts; under /v1/openai with AnythingLLM's further members. */
 static const char *usage_of(struct completion *c)
@@ -163,18 +174,22 @@ static int finish_object(struct completion *c)
 {
 	struct str *out = c->event;
 	struct chat *chat = &c->chat;
-	const char *calls = chat->tool_calls == NULL ? NULL : question_join_calls(&c->req->task, chat->tool_calls->at);
+	const char *calls = chat->tool_calls == NULL ? NULL : tools_join(c->req->task.arena, chat->tool_calls->at);
 
 	if (chat->end == CHAT_REFUSED)
 		str_add(c->content, chat->answer->at, chat->answer->len);
 	str_clear(out);
 	str_puts(out, c->head);
 	str_puts(out, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":");
-	if (c->content->len == 0 && calls != NULL)
+	if (c->content->len == 0 && (calls != NULL || c->refusal->len > 0))
 		str_puts(out, "null");
 	else
 		str_json(out, c->content->at, c->content->len);
-	str_puts(out, ",\"refusal\":null");
+	str_puts(out, ",\"refusal\":");
+	if (c->refusal->len == 0)
+		str_puts(out, "null");
+	else
+		str_json(out, c->refusal->at, c->refusal->len);
 	if (c->reasoning->len > 0) {
 		str_puts(out, ",\"reasoning_content\":");
 		str_json(out, c->reasoning->at, c->reasoning->len);
@@ -222,6 +237,7 @@ int openai_chat_completions(struct request *req)
 	c->event = str_new(req->task.arena);
 	c->content = str_new(req->task.arena);
 	c->reasoning = str_new(req->task.arena);
+	c->refusal = str_new(req->task.arena);
 	c->chat = (struct chat){.task = &req->task,
 		.config = req->config,
 		.origin = "openai",

@@ -77,8 +77,8 @@ static int check_parameter(struct task *task, const struct parameter *p, struct 
 	if (p->type == json_type_double ? !number : !json_object_is_type(value, p->type))
 		return field_refuse(task, p->name, type_name(p->type));
 	if (number && (n < p->least || n > p->most))
-		return fail_field(
-			task, 400, "field_range", p->name, "%s must be from %g to %g.", p->name, p->least, p->most);
+		return fail_field(task, 400, "field_range", p->name, "%s must be from %.10g to %.10g.", p->name,
+			p->least, p->most);
 	return 0;
 }
 
@@ -345,61 +345,4 @@ int question_unknown(struct completion *c, const char *model)
 		fail_field(task, 404, "model_unknown", "model", "The model '%s' does not exist", model);
 	}
 	return -1;
-}
-
-/* ---- calls of tools ---- */
-
-/* One call: id and name stand in its first piece, the arguments are joined. */
-struct tool_call {
-	const char *id, *name;
-	struct str *arguments;
-};
-
-enum { MAX_CALLS = 128 };
-
-static void add_piece(struct task *task, struct tool_call *calls, int *n, struct json_object *piece)
-{
-	struct json_object *index = field_get(piece, "index"), *function = field_get(piece, "function");
-	int64_t at = json_object_is_type(index, json_type_int) ? json_object_get_int64(index) : *n;
-	const char *arguments = NULL;
-
-	if (at < 0 || at >= MAX_CALLS || !json_object_is_type(function, json_type_object))
-		return;
-	while (*n <= at)
-		calls[(*n)++].arguments = str_new(task->arena);
-	if (field_text(task, piece, "id", &calls[at].id) < 0 ||
-		field_text(task, function, "name", &calls[at].name) < 0 ||
-		field_text(task, function, "arguments", &arguments) < 0)
-		fail_clear(task); /* a piece of the wrong type adds nothing */
-	if (arguments != NULL)
-		str_puts(calls[at].arguments, arguments);
-}
-
-const char *question_join_calls(struct task *task, const char *pieces)
-{
-	struct json_object *lists = json_ours(task->arena, arena_printf(task->arena, "[%s]", pieces));
-	struct tool_call *calls = arena_get(task->arena, MAX_CALLS * sizeof(*calls));
-	struct str *out = str_new(task->arena);
-	size_t i, k;
-	int n = 0, at;
-
-	for (i = 0; lists != NULL && i < json_object_array_length(lists); i++) {
-		struct json_object *list = json_object_array_get_idx(lists, i);
-
-		for (k = 0; k < json_object_array_length(list); k++)
-			if (json_object_is_type(json_object_array_get_idx(list, k), json_type_object))
-				add_piece(task, calls, &n, json_object_array_get_idx(list, k));
-	}
-	str_putc(out, '[');
-	for (at = 0; at < n; at++) {
-		str_printf(out, "%s{\"id\":", at == 0 ? "" : ",");
-		str_json_text(out, calls[at].id == NULL ? "" : calls[at].id);
-		str_puts(out, ",\"type\":\"function\",\"function\":{\"name\":");
-		str_json_text(out, calls[at].name == NULL ? "" : calls[at].name);
-		str_puts(out, ",\"arguments\":");
-		str_json(out, calls[at].arguments->at, calls[at].arguments->len);
-		str_puts(out, "}}");
-	}
-	str_putc(out, ']');
-	return out->at;
 }

@@ -12,8 +12,8 @@ struct completion {
 	struct chat chat;
 	struct stream stream;
 	struct str *event;
-	struct str *content, *reasoning; /* of an answer that is no stream */
-	const char *head;                /* the members that every chunk begins with */
+	struct str *content, *reasoning, *refusal; /* of an answer that is no stream */
+	const char *head;                          /* the members that every chunk begins with */
 	bool streamed, include_usage, role_sent;
 	bool native; /* under /v1/openai: AnythingLLM's members too */
 	bool webui;  /* as Open WebUI has it: sources by item, in the first frame */
@@ -23,7 +23,5 @@ struct completion {
 int question_read(struct completion *, const char **model);
 /* After a chat that could not be opened: tell an unknown workspace as an unknown model.  Returns -1. */
 int question_unknown(struct completion *, const char *model);
-/* The pieces of calls of tools (arrays, separated by commas) put together: a JSON array. */
-const char *question_join_calls(struct task *, const char *pieces);
 
 #endif

@@ -62,6 +62,9 @@ my $role = frame(delta('"role":"assistant","content":""'));
 my $finish = frame(delta('', finish => 'stop'));
 my $done = frame('[DONE]');
 
+# Pieces of calls of tools, a chunk each.
+sub called { return events($role, map({ frame(delta("\"tool_calls\":[$_]")) } @_), frame(delta('', finish => 'tool_calls')), $usage, $done) }
+
 # The frames of a good answer, [DONE] and all.
 sub whole { return ($role, spoken($_[0] // $TEXT), $finish, $usage, $done) }
 
@@ -235,6 +238,22 @@ my @three = (content('One '), content('two '), content('three'));
             '"tool_calls":[{"index":1,"id":"call_2","type":"function","function":{"name":"g","arguments":"{}"}}]'),
             frame(delta('', finish => 'tool_calls')), $usage, $done);
     },
+    # calls of tools as others than OpenAI send them
+    'tools-gemini' => sub { called(map { "{\"id\":\"call_$_\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"n\\\":$_}\"}}" } 1, 2) },
+    'tools-same-index' => sub { called(map { "{\"index\":0,\"id\":\"call_$_\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"n\\\":$_}\"}}" } 1, 2) },
+    'tools-far-index' => sub { called(map { ("{\"index\":$_,\"id\":\"call_$_\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}", "{\"index\":$_,\"function\":{\"arguments\":\"{\\\"n\\\":$_}\"}}") } 1, 2) },
+    'tools-empty' => sub { called('{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":""}}', map { "{\"index\":0,\"id\":\"\",\"type\":\"\",\"function\":{\"name\":\"\",\"arguments\":\"$_\"}}" } '{\"n\":', '1}') },
+    'tools-repeats' => sub { called(map { "{\"index\":0,\"id\":\"call_1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"$_\"}}" } '', '{\"n\":', '1}') },
+    'tools-new-ids' => sub { called('{"index":0,"id":"call_1","type":"function","function":{"name":"f"}}', map { "{\"index\":0,\"id\":\"" . rand() . "\",\"function\":{\"arguments\":\"$_\"}}" } '{\"n\":', '1}') },
+    'tools-late-name' => sub { called('{"index":0,"id":"call_1"}', '{"index":0,"id":"call_1","function":{"arguments":"{\"n\":"}}', '{"index":0,"function":{"name":"f","arguments":"1}"}}') },
+    'tools-no-id' => sub { called('{"index":0,"function":{"name":"f","arguments":"{\"n\":"}}', '{"index":0,"function":{"arguments":"1}"}}') },
+    'tools-object' => sub { called('{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":{"n":1}}}') },
+    'tools-extra' => sub { called('{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"n\":1}"},"extra_content":{"google":{"thought_signature":"SIG"}}}') },
+    'tools-custom' => sub { called('{"index":0,"id":"call_1","type":"custom","custom":{"name":"f","input":"one "}}', '{"index":0,"custom":{"input":"text"}}') },
+    refuses => sub { events($role, map({ frame(delta('"refusal":' . quoted($_))) } 'I will ', 'not.'), $finish, $usage, $done) },
+    'json-refuses' => sub { reply('200 OK', 'application/json', object('"content":null,"refusal":"I will not."')) },
+    'reasoning-short' => sub { events($role, map({ frame(delta('"reasoning":' . quoted($_))) } 'Let me ', 'think.'), content('So.'), $finish, $usage, $done) },
+    magistral => sub { events($role, map({ frame(delta("\"content\":$_")) } '[{"type":"thinking","thinking":[{"type":"text","text":"Let me think."}]}]', '[{"type":"text","text":"So."}]'), $finish, $usage, $done) },
     length => sub { events($role, spoken('cut'), frame(delta('', finish => 'length')), $usage, $done) },
     filter => sub { events($role, frame(delta('', finish => 'content_filter')), $usage, $done) },
     # As the question says: `say NAME n=20 pause=0.05` are the words NAME-0 NAME-1 ..., a frame each; reset=7, fin=7 or hang=7

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: ISC */
+#include "llm/tools.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "store/secret.h"
+
+enum { NO_INDEX = -1, ID_BYTES = 256, WAITS_BYTES = 65536 };
+
+/* A call that has been begun. */
+struct tool_call {
+	int64_t index;     /* as the provider numbers it, or NO_INDEX */
+	const char *id;    /* NULL: not said yet */
+	bool custom;       /* its input is a text, not arguments */
+	bool told;         /* its first piece has gone out: its name is known */
+	struct str *waits; /* arguments that came before its name */
+};
+
+/* What a piece says. */
+struct piece {
+	int64_t index;
+	const char *id, *name; /* NULL: nothing */
+	const char *arguments;
+	bool custom;
+	struct json_object *whole;
+};
+
+static const char *text_of(struct json_object *object, const char *name)
+{
+	struct json_object *value;
+
+	if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, name, &value) ||
+		!json_object_is_type(value, json_type_string) || json_object_get_string_len(value) == 0)
+		return NULL;
+	return json_object_get_string(value);
+}
+
+/* A text as it is; an object or a list as JSON, since that is what the text would be. */
+static const char *arguments_of(struct arena *arena, struct json_object *function, const char *name)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(function, name, &value))
+		return NULL;
+	if (json_object_is_type(value, json_type_object) || json_object_is_type(value, json_type_array))
+		return json_text(arena, value);
+	return text_of(function, name);
+}
+
+/* False for what is no piece of a call. */
+static bool read_piece(struct arena *arena, struct json_object *from, struct piece *piece)
+{
+	struct json_object *index, *function;
+
+	if (!json_object_is_type(from, json_type_object))
+		return false;
+	*piece = (struct piece){.index = NO_INDEX, .id = text_of(from, "id"), .whole = from};
+	if (json_object_object_get_ex(from, "index", &index)) {
+		if (!json_object_is_type(index, json_type_int) || json_object_get_int64(index) < 0)
+			return false;
+		piece->index = json_object_get_int64(index);
+	}
+	piece->custom = json_object_object_get_ex(from, "custom", &function);
+	if (!piece->custom && !json_object_object_get_ex(from, "function", &function))
+		return false;
+	if (!json_object_is_type(function, json_type_object))
+		return false;
+	piece->name = text_of(function, "name");
+	piece->arguments = arguments_of(arena, function, piece->custom ? "input" : "arguments");
+	if (piece->id != NULL && strlen(piece->id) > ID_BYTES)
+		piece->id = NULL;
+	return true;
+}
+
+/* The call that a piece goes on with; NULL: it begins one.  A name with another id is another call, whatever its
+ * number; an id alone may be made anew for every piece. */
+static struct tool_call *find_call(struct tools *tools, const struct piece *piece)
+{
+	struct tool_call *call = NULL;
+	int i;
+
+	for (i = tools->n - 1; i >= 0 && call == NULL; i--)
+		if (piece->index == NO_INDEX || tools->calls[i].index == piece->index)
+			call = &tools->calls[i];
+	if (call == NULL || piece->name == NULL || !call->told)
+		return call;
+	if (piece->index == NO_INDEX)
+		return piece->id != NULL && call->id != NULL && strcmp(piece->id, call->id) == 0 ? call : NULL;
+	return piece->id != NULL && call->id != NULL && strcmp(piece->id, call->id) != 0 ? NULL : call;
+}
+
+/* NULL when there are too many. */
+static struct tool_call *begin_call(struct tools *tools, const struct piece *piece)
+{
+	struct tool_call *call;
+
+	if (tools->calls == NULL)
+		tools->calls = arena_get(tools->arena, TOOLS_MOST * sizeof(*tools->calls));
+	if (tools->n == TOOLS_MOST)
+		return NULL;
+	call = &tools->calls[tools->n++];
+	*call = (struct tool_call){.index = piece->index, .custom = piece->custom, .waits = str_new(tools->arena)};
+	return call;
+}
+
+/* What else stands in a piece: Gemini wants its extra_content back with the call. */
+static void put_others(struct str *out, struct json_object *from)
+{
+	static const char *const known[] = {"index", "id", "type", "function", "custom"};
+
+	json_object_object_foreach(from, name, value)
+	{
+		size_t i = 0;
+
+		while (i < sizeof(known) / sizeof(known[0]) && strcmp(name, known[i]) != 0)
+			i++;
+		if (i < sizeof(known) / sizeof(known[0]) || value == NULL)
+			continue;
+		str_putc(out, ',');
+		str_json_text(out, name);
+		str_printf(out, ":%s", json_text(out->arena, value));
+	}
+}
+
+static void put_piece(struct str *out, const struct tool_call *call, int place, const struct piece *piece, bool first)
+{
+	const char *kind = call->custom ? "custom" : "function", *field = call->custom ? "input" : "arguments";
+
+	str_printf(out, "%s{\"index\":%d,", out->at[out->len - 1] == '[' ? "" : ",", place);
+	if (first) {
+		str_puts(out, "\"id\":");
+		str_json_text(out, call->id);
+		str_printf(out, ",\"type\":\"%s\",", kind);
+	}
+	str_printf(out, "\"%s\":{", kind);
+	if (first) {
+		str_puts(out, "\"name\":");
+		str_json_text(out, piece->name);
+		str_putc(out, ',');
+	}
+	str_printf(out, "\"%s\":", field);
+	str_json(out, call->waits->at, call->waits->len);
+	str_putc(out, '}');
+	put_others(out, piece->whole);
+	str_putc(out, '}');
+}
+
+static void take_piece(struct tools *tools, const struct piece *piece, struct str *out)
+{
+	struct tool_call *call = find_call(tools, piece);
+	bool first;
+
+	if (call == NULL)
+		call = begin_call(tools, piece);
+	if (call == NULL)
+		return;
+	if (call->id == NULL)
+		call->id = piece->id == NULL ? NULL : arena_strdup(tools->arena, piece->id);
+	if (piece->arguments != NULL && (call->told || call->waits->len + strlen(piece->arguments) <= WAITS_BYTES))
+		str_puts(call->waits, piece->arguments);
+	first = !call->told && piece->name != NULL;
+	if (!call->told && !first)
+		return;
+	if (call->id == NULL)
+		call->id = arena_printf(tools->arena, "call_%s", secret_new_uuid(tools->arena));
+	if (first || call->waits->len > 0)
+		put_piece(out, call, (int)(call - tools->calls), piece, first);
+	call->told = true;
+	str_clear(call->waits);
+}
+
+void tools_take(struct tools *tools, struct json_object *list, struct str *out)
+{
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0, i;
+	struct piece piece;
+
+	for (i = 0; i < n; i++)
+		if (read_piece(out->arena, json_object_array_get_idx(list, i), &piece))
+			take_piece(tools, &piece, out);
+}
+
+/* ---- whole calls ---- */
+
+struct whole {
+	struct json_object *first;
+	struct str *arguments, *others;
+};
+
+static void add_piece(struct arena *arena, struct whole *calls, int *n, struct json_object *from)
+{
+	struct str *others = str_new(arena);
+	struct piece piece;
+	struct whole *call;
+
+	if (!read_piece(arena, from, &piece) || piece.index > *n || piece.index >= TOOLS_MOST)
+		return;
+	call = &calls[piece.index];
+	if (piece.index == *n) {
+		*call = (struct whole){from, str_new(arena), str_new(arena)};
+		(*n)++;
+	}
+	if (piece.arguments != NULL)
+		str_puts(call->arguments, piece.arguments);
+	put_others(others, from);
+	if (others->len > 0)
+		call->others = others;
+}
+
+static void put_whole(struct arena *arena, struct str *out, const struct whole *call)
+{
+	struct piece piece;
+
+	if (!read_piece(arena, call->first, &piece))
+		return;
+	str_printf(out, "%s{\"id\":", out->len == 1 ? "" : ",");
+	str_json_text(out, piece.id);
+	str_printf(out, ",\"type\":\"%s\",\"%s\":{\"name\":", piece.custom ? "custom" : "function",
+		piece.custom ? "custom" : "function");
+	str_json_text(out, piece.name);
+	str_printf(out, ",\"%s\":", piece.custom ? "input" : "arguments");
+	str_json(out, call->arguments->at, call->arguments->len);
+	str_printf(out, "}%s}", call->others->at);
+}
+
+const char *tools_join(struct arena *arena, const char *pieces)
+{
+	struct json_object *lists = json_ours(arena, arena_printf(arena, "[%s]", pieces));
+	struct whole *calls = arena_get(arena, TOOLS_MOST * sizeof(*calls));
+	struct str *out = str_new(arena);
+	size_t i, k;
+	int n = 0, at;
+
+	for (i = 0; lists != NULL && i < json_object_array_length(lists); i++) {
+		struct json_object *list = json_object_array_get_idx(lists, i);
+
+		for (k = 0; k < json_object_array_length(list); k++)
+			add_piece(arena, calls, &n, json_object_array_get_idx(list, k));
+	}
+	str_putc(out, '[');
+	for (at = 0; at < n; at++)
+		put_whole(arena, out, &calls[at]);
+	str_putc(out, ']');
+	return out->at;
+}
