@@ -325,7 +325,7 @@ subtest 'calls of tools as they come' => sub {
     }
 };
 
-subtest 'refusals and reasoning' => sub {
+subtest 'refusals, reasoning, usage' => sub {
     room($_, chatModel => $_) for qw(refuses json-refuses reasoning-short magistral);
     for my $model (qw(refuses json-refuses)) {
         my $message = post({ model => $model, messages => [user('dare')] })->{json}{choices}[0]{message};
@@ -336,6 +336,9 @@ subtest 'refusals and reasoning' => sub {
         is psql($db, "SELECT DISTINCT answer FROM exedra.chat WHERE prompt = 'dare'"), 'I will not.', 'on record as the answer';
         is ask($exedra, 'chat', key => $key, slug => $model, message => 'dare')->{text}, 'I will not.', 'and so to AnythingLLM\'s clients';
     }
+    room('usage-details', chatModel => 'usage-details');
+    is_deeply post({ model => 'usage-details', messages => [user('count')] })->{json}{usage}, { prompt_tokens => 100, completion_tokens => 50, total_tokens => 150,
+        prompt_tokens_details => { cached_tokens => 64 }, completion_tokens_details => { reasoning_tokens => 40 } }, 'what was cached, what was reasoning';
     for my $model (qw(reasoning-short magistral)) {
         my $message = post({ model => $model, messages => [user('think')] })->{json}{choices}[0]{message};
         is_deeply [@$message{qw(content reasoning_content)}], ['So.', 'Let me think.'], "$model: text and reasoning";

@@ -235,10 +235,11 @@ static int take_answer(struct reading *reading, struct json_object *answer, cons
 	if (json_object_object_get_ex(answer, "error", &error) && error != NULL)
 		return upstream_error(reading, error);
 	usage = member(answer, "usage", json_type_object);
-	if (usage != NULL) {
-		reading->call->usage.prompt_tokens = count(usage, "prompt_tokens");
-		reading->call->usage.completion_tokens = count(usage, "completion_tokens");
-	}
+	if (usage != NULL)
+		reading->call->usage = (struct llm_usage){count(usage, "prompt_tokens"),
+			count(usage, "completion_tokens"),
+			count(member(usage, "prompt_tokens_details", json_type_object), "cached_tokens"),
+			count(member(usage, "completion_tokens_details", json_type_object), "reasoning_tokens")};
 	if (choices == NULL || json_object_array_length(choices) == 0)
 		return 0;
 	choice = json_object_array_get_idx(choices, 0);
@@ -369,7 +370,7 @@ static void begin(struct asking *asking)
 	str_clear(reading->body);
 	sse_open(&reading->sse, reading->call->task->arena, on_event, reading);
 	reading->streamed = false;
-	reading->call->usage = (struct llm_usage){-1, -1};
+	reading->call->usage = LLM_UNCOUNTED;
 	reading->call->finish_reason = "stop";
 }
 

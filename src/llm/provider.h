@@ -70,7 +70,9 @@ int64_t llm_tokens(size_t bytes);
 /* Tokens as the provider counted them; -1 where it did not. */
 struct llm_usage {
 	int64_t prompt_tokens, completion_tokens;
+	int64_t cached_tokens, reasoning_tokens; /* of the one, of the other */
 };
+#define LLM_UNCOUNTED ((struct llm_usage){-1, -1, -1, -1})
 
 /* What a piece of an answer is. */
 enum llm_kind { LLM_TEXT, LLM_REASONING, LLM_REFUSAL };

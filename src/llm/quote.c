@@ -65,7 +65,7 @@ static int complete(struct llm_call *call)
 		stop = call->on_text(call->arg, call->nothing_found, strlen(call->nothing_found), LLM_TEXT);
 	call->stopped = stop != 0;
 	call->finish_reason = "stop";
-	call->usage = (struct llm_usage){-1, -1};
+	call->usage = LLM_UNCOUNTED;
 	return 0;
 }
 

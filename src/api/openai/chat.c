@@ -119,6 +119,12 @@ static bool on_gone(struct chat *chat)
 
 static const struct chat_sink sink = {on_text, on_reasoning, on_refusal, on_tool_calls, on_silence, on_gone};
 
+/* What the provider said of it, if it did. */
+static const char *detail_of(struct completion *c, const char *member, const char *name, int64_t n)
+{
+	return n < 0 ? "" : arena_printf(c->req->task.arena, ",\"%s\":{\"%s\":%lld}", member, name, (long long)n);
+}
+
 /* Token counts; under /v1/openai with AnythingLLM's further members. */
 static const char *usage_of(struct completion *c)
 {
@@ -130,9 +136,11 @@ static const char *usage_of(struct completion *c)
 	if (c->native)
 		return chat->metrics;
 	return arena_printf(c->req->task.arena,
-		"{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld}",
+		"{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld%s%s}",
 		(long long)usage->prompt_tokens, (long long)usage->completion_tokens,
-		(long long)(usage->prompt_tokens + usage->completion_tokens));
+		(long long)(usage->prompt_tokens + usage->completion_tokens),
+		detail_of(c, "prompt_tokens_details", "cached_tokens", usage->cached_tokens),
+		detail_of(c, "completion_tokens_details", "reasoning_tokens", usage->reasoning_tokens));
 }
 
 static const char *finish_of(const struct chat *chat)

@@ -254,6 +254,7 @@ my @three = (content('One '), content('two '), content('three'));
     'json-refuses' => sub { reply('200 OK', 'application/json', object('"content":null,"refusal":"I will not."')) },
     'reasoning-short' => sub { events($role, map({ frame(delta('"reasoning":' . quoted($_))) } 'Let me ', 'think.'), content('So.'), $finish, $usage, $done) },
     magistral => sub { events($role, map({ frame(delta("\"content\":$_")) } '[{"type":"thinking","thinking":[{"type":"text","text":"Let me think."}]}]', '[{"type":"text","text":"So."}]'), $finish, $usage, $done) },
+    'usage-details' => sub { events($role, content('x'), $finish, frame('{"choices":[],"usage":{"prompt_tokens":100,"completion_tokens":50,"total_tokens":150,"prompt_tokens_details":{"cached_tokens":64,"audio_tokens":null},"completion_tokens_details":{"reasoning_tokens":40}}}'), $done) },
     length => sub { events($role, spoken('cut'), frame(delta('', finish => 'length')), $usage, $done) },
     filter => sub { events($role, frame(delta('', finish => 'content_filter')), $usage, $done) },
     # As the question says: `say NAME n=20 pause=0.05` are the words NAME-0 NAME-1 ..., a frame each; reset=7, fin=7 or hang=7
