@@ -146,7 +146,8 @@ subtest 'what is refused' => sub {
     workspace($exedra, $full, 'Here');
     like refusal([@create, '--workspaces', 'here', '--groups', "chat,$_"]), qr/cannot have/, "workspaces with $_" for qw(users system admin account);
     like refusal([@create, '--workspaces', 'here,there']), qr/no workspace "there"/, 'a workspace that there is not';
-    like refusal([@create, '--cidr', $_]), qr/no network/, "a network: $_" for '192.0.2.1/24', 'all', '10.0.0.0/33', '1.2.3.4,';
+    like refusal([@create, '--cidr', $_]), qr/no network/, "a network: $_" for '192.0.2.1/24', 'all', '10.0.0.0/33', '1.2.3.4,', '1.2.3', '10/8', '10.1/16', '0x0a000000', '1.2.3.4.5', '1.2.3./24', '2001:db8', '2001:db8/32', '::ffff:1.2.3';
+    like refusal([@create, '--cidr', '10.0.0.0/8,1.2.3']), qr/"1\.2\.3" is no network: it is written whole/, 'the one that it is is named';
     is psql($db, 'SELECT count(*) FROM exedra.credential WHERE created_at > now() - interval $$1 second$$ AND label = $$x$$'), 0, 'and none is made';
 };
 
@@ -156,6 +157,7 @@ subtest 'the list' => sub {
     my $key = key($beta, label => 'narrow', workspaces => 'room', groups => 'chat,models', cidr => '10.0.0.0/8', 'read-only' => undef);
     my $row = sub { my ($label) = @_; my ($row) = grep { $_->[4] eq $label } map { [split /\t/] } split /\n/, exedractl($db, qw(key list beta)); $row };
     is_deeply [@{ $row->('narrow') }[8 .. 12]], ['-', 't', 'chat,models', 'room', '10.0.0.0/8'], 'says what a key is limited to, and that it was never used';
+    is_deeply [@{ $row->('-') }[2 .. 4, 6 .. 12]], [qw(- admin - - - - f - - -)], 'and - where there is nothing';
     my $second = start_exedra(db => $db);
     is http($second, GET => '/v1/models', key => $key, params => { REMOTE_ADDR => '10.1.2.3' })->{status}, 200, 'it is used';
     is http($second, GET => '/v1/models', key => $key, params => { REMOTE_ADDR => '11.1.2.3' })->{status}, 401, 'and tried';

@@ -78,6 +78,30 @@ subtest 'what one sets' => sub {
     is psql($db, "SELECT count(*) FROM exedra.setting WHERE tenant_id = (SELECT id FROM exedra.tenant WHERE name = 'beta')"), 0, 'in no table';
 };
 
+subtest 'what is no provider' => sub {
+    my $dir = tmp_dir();
+    my $conf = write_settings("$dir/ctl.conf", { 'secret.file' => "$dir/secret.key" });
+    my $set = sub { my ($stdin, @words) = @_; return run([program('exedractl'), '-d', $db->conninfo('owner'), '-c', $conf, qw(provider set acme own), @words], stdin => $stdin) };
+    my $all = sub { psql($db, 'SELECT p FROM exedra.provider p ORDER BY p.id') };
+    is $set->("sk-good\n", 'https://models.example/v1', '--key', '-')->{status}, 0, 'one with a key';
+    my $before = $all->();
+    for my $case (['', '-'], ["\n", '-'], ["\r\nsk-late\n", '-'], ['', '']) {
+        my $got = $set->($case->[0], 'https://models.example/v1', '--key', $case->[1]);
+        is_deeply [@$got{qw(status out err)}], [2, '', "exedractl: the key is empty; a provider that needs none is set without --key.\n"], 'an empty key: ' . json_text($case);
+    }
+    for my $url ('', 'not a url', 'models.example/v1', 'ftp://x', 'file:///etc/passwd', 'https://', 'https:///v1', 'http://:80/v1', 'https://a b/v1', "https://a/v1\n", 'https://user@/v1', 'http://[::1/v1', 'http://x:port/', 'http://x\\@y/') {
+        my $got = $set->('', $url);
+        is_deeply [@$got{qw(status out err)}], [1, '', "exedractl: A provider's URL is that of an http or https server, as https://api.example.com/v1: \"$url\" is not.\n"], 'an address: ' . json_text($url);
+    }
+    is psql_error($db, "SELECT exedra.set_provider(exedra.find_tenant('acme'), 'own', 'openai', $_, NULL, NULL, NULL, false)", as => 'owner'), 'EX422', "by SQL: $_" for "''", 'NULL', "'ftp://x'";
+    is $all->(), $before, 'nothing has changed';
+    is $set->('', $_)->{status}, 0, "good: $_" for 'http://localhost:8080/v1', 'HTTPS://models.example', 'http://[2001:db8::1]:81/v1', 'https://user:word@models.example/v1/', "https://m\x{c3}\x{b6}ller.example/v1?x=1";
+    like exedractl($db, qw(provider list acme)), qr/^own\topenai\t\S+\tf\t-\t8192\tf$/m, 'the list has - where there is nothing';
+    is $set->('', 'http://localhost/v1', '--model', '')->{status}, 0, 'no model';
+    like exedractl($db, qw(provider list acme)), qr/^own\topenai\t\S+\tf\t-\t8192\tf$/m, 'nor there';
+    exedractl($db, qw(provider delete acme own));
+};
+
 subtest 'exports' => sub {
     for my $type (qw(csv json jsonl jsonAlpaca)) {
         my $got = ask($acme, GET => "/v1/system/export-chats?type=$type");

@@ -211,9 +211,13 @@ BEGIN
     END LOOP;
     FOREACH one IN ARRAY coalesce(addresses, '{}') LOOP
         BEGIN
+            -- PostgreSQL would take 192.0.2 for 192.0.2.0/24.
+            IF (one ~ '^(.*:)?\d+(\.\d+){3}(/|$)|^[^.]*:[^.]*$') IS NOT TRUE THEN
+                RAISE invalid_text_representation;
+            END IF;
             networks := networks || one::cidr;
         EXCEPTION WHEN invalid_text_representation THEN
-            RAISE EXCEPTION '"%" is no network: it is written as 192.0.2.0/24 or 2001:db8::/32.', one USING ERRCODE = 'EX422';
+            RAISE EXCEPTION '"%" is no network: it is written whole, as 192.0.2.0/24 or 2001:db8::/32.', one USING ERRCODE = 'EX422';
         END;
     END LOOP;
     IF workspaces = '{}' OR groups = '{}' OR addresses = '{}' THEN
@@ -291,6 +295,9 @@ CREATE OR REPLACE FUNCTION exedra.set_provider(tenant_id bigint, name text, kind
 DECLARE
     new_id bigint;
 BEGIN
+    IF (url ~* '^https?://([^\s/?#@\\]*@)?([^\s/?#@:\\[\]]+|\[[0-9a-f:.%]+\])(:\d{1,5})?([/?#][^\s\\]*)?$') IS NOT TRUE THEN
+        RAISE EXCEPTION 'A provider''s URL is that of an http or https server, as https://api.example.com/v1: "%" is not.', url USING ERRCODE = 'EX422';
+    END IF;
     PERFORM exedra.work_for(set_provider.tenant_id, NULL, 30);
     IF preferred THEN
         UPDATE exedra.provider p SET preferred = false WHERE p.tenant_id = set_provider.tenant_id AND p.preferred;

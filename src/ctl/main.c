@@ -23,9 +23,9 @@ enum { MAX_ARGS = 8, OLDEST_PROGRAM = 1 };
 
 /* What the command line said. */
 static struct {
-	const char *conninfo, *config, *runtime_role, *admin_role, *since, *action, *role, *account, *label, *expires, *key, *model, *context,
-		*preferred, *kind, *dimensions, *workspace, *tenant,
-		*read_only, *groups, *workspaces, *cidr;
+	const char *conninfo, *config, *runtime_role, *admin_role, *since, *action, *role, *account, *label, *expires,
+		*key, *model, *context, *preferred, *kind, *dimensions, *workspace, *tenant, *read_only, *groups,
+		*workspaces, *cidr;
 } said;
 
 /* A command: words, the statement it is, where its parameters come from. */
@@ -80,8 +80,7 @@ static const struct command commands[] = {
 };
 
 /* One word, and no operands. */
-static const struct command audit = {
-	"audit", "", "", &sql_ctl_audit, 0, {&said.tenant, &said.since, &said.action}};
+static const struct command audit = {"audit", "", "", &sql_ctl_audit, 0, {&said.tenant, &said.since, &said.action}};
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -149,23 +148,12 @@ static int run_command(PGconn *pg, const struct command *command, char **operand
 	return 0;
 }
 
-/* The key as given, or the first line of standard input: a command line is seen by everybody on the machine. */
-static const char *read_key(char line[4096])
-{
-	if (said.key == NULL || strcmp(said.key, "-") != 0)
-		return said.key;
-	if (fgets(line, 4096, stdin) == NULL)
-		return NULL;
-	line[strcspn(line, "\r\n")] = '\0';
-	return line;
-}
-
 /* Seal the key here, so that the database never sees it. */
 static int seal_key(struct arena *arena, const char *belongs_to, const char **sealed)
 {
-	char line[4096], problem[600];
+	char problem[600] = "libsodium does not work here.";
 	struct config *config = config_read(config_path(), problem, sizeof(problem));
-	const char *key = read_key(line);
+	const char *key = said.key;
 	int result = 0;
 
 	*sealed = NULL;
@@ -256,10 +244,18 @@ static int apply(PGconn *pg, int version)
 
 static int upgrade_within(PGconn *pg, bool init)
 {
-	int found, version;
+	int unbound, found, version;
 
-	if (run_simple(pg, &sql_ctl_schema_begin, NULL) < 0 || (found = ask_number(pg, &sql_ctl_schema_found)) < 0)
+	if ((unbound = ask_number(pg, &sql_ctl_schema_begin)) < 0 ||
+		(found = ask_number(pg, &sql_ctl_schema_found)) < 0)
 		return -1;
+	/* It works, so it is no error: functions that run as their owner are one wall short. */
+	if (unbound)
+		fputs("exedractl: warning: this role is a superuser or has BYPASSRLS, and row-level security does not "
+		      "bind "
+		      "what it owns; better is a plain role that owns the database, as by PGOPTIONS='-c "
+		      "role=exedra_owner'.\n",
+			stderr);
 	if (!found && !init) {
 		fputs("exedractl: there is nothing to upgrade; use `exedractl init`.\n", stderr);
 		return -1;
@@ -335,14 +331,31 @@ static bool is(char **words, int n, const char *first, const char *second)
 	return n > 1 && strcmp(words[0], first) == 0 && strcmp(words[1], second) == 0;
 }
 
+/* Put the key that was given into said.key, be it the first line of standard input: a command line is seen by everybody
+ * on the machine.  One that is empty was to come from somewhere. */
+static bool take_key(void)
+{
+	static char line[4096];
+
+	if (said.key != NULL && strcmp(said.key, "-") == 0) {
+		if (fgets(line, sizeof(line), stdin) == NULL)
+			line[0] = '\0';
+		line[strcspn(line, "\r\n")] = '\0';
+		said.key = line;
+	}
+	if (said.key == NULL || *said.key != '\0')
+		return true;
+	fputs("exedractl: the key is empty; a provider that needs none is set without --key.\n", stderr);
+	return false;
+}
+
 /* Is the command line one that can be run?  Else say how it is written. */
 static bool usable(char **words, int n)
 {
 	const struct command *command = find_command(words, n);
 
 	if (is(words, n, "init", NULL) || is(words, n, "upgrade", NULL) || is(words, n, "work", NULL) ||
-		is(words, n, "audit", NULL) ||
-		is(words, n, "import", NULL))
+		is(words, n, "audit", NULL) || is(words, n, "import", NULL))
 		return true;
 	if (is(words, n, "export", NULL)) {
 		if (said.tenant != NULL)
@@ -352,7 +365,7 @@ static bool usable(char **words, int n)
 	}
 	if (is(words, n, "provider", "set")) {
 		if (n == 5)
-			return true;
+			return take_key();
 		fputs("usage: exedractl provider set TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] "
 		      "[--preferred] [--kind openai|ollama]\n",
 			stderr);
@@ -385,16 +398,16 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"runtime-role", required_argument, NULL, 'R'},
 		{"admin-role", required_argument, NULL, 'A'}, {"since", required_argument, NULL, 's'},
-		{"action", required_argument, NULL, 'n'},
-		{"role", required_argument, NULL, 'r'}, {"account", required_argument, NULL, 'a'},
-		{"label", required_argument, NULL, 'l'}, {"expires", required_argument, NULL, 'e'},
-		{"key", required_argument, NULL, 'k'}, {"model", required_argument, NULL, 'm'},
-		{"context", required_argument, NULL, 'C'}, {"preferred", no_argument, NULL, 'p'},
-		{"kind", required_argument, NULL, 'K'}, {"dimensions", required_argument, NULL, 'D'},
-		{"workspace", required_argument, NULL, 'w'},
+		{"action", required_argument, NULL, 'n'}, {"role", required_argument, NULL, 'r'},
+		{"account", required_argument, NULL, 'a'}, {"label", required_argument, NULL, 'l'},
+		{"expires", required_argument, NULL, 'e'}, {"key", required_argument, NULL, 'k'},
+		{"model", required_argument, NULL, 'm'}, {"context", required_argument, NULL, 'C'},
+		{"preferred", no_argument, NULL, 'p'}, {"kind", required_argument, NULL, 'K'},
+		{"dimensions", required_argument, NULL, 'D'}, {"workspace", required_argument, NULL, 'w'},
 		{"read-only", no_argument, NULL, 'o'}, {"groups", required_argument, NULL, 'g'},
-		{"workspaces", required_argument, NULL, 'W'}, {"cidr", required_argument, NULL, 'i'}, {"tenant", required_argument, NULL, 't'},
-		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
+		{"workspaces", required_argument, NULL, 'W'}, {"cidr", required_argument, NULL, 'i'},
+		{"tenant", required_argument, NULL, 't'}, {"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 	PGconn *pg;
 	int option, status;
 
