@@ -41,6 +41,9 @@ subtest 'good configurations' => sub {
     is check('')->{status}, 0, 'an empty one';
     my $got = check("# all of it\n\nlisten = $dir/sock\n  processes=3  \nsocket.mode = 0600\ndb.prepare = off\nlog.level = debug\n");
     is $got->{status}, 0, 'a full one' or diag $got->{err};
+    like $got->{out}, qr/\Q$dir\E\/exedra\.conf/, '… which is named';
+    $got = check("db.url = exedra\nllm.url = http://[::1]:11434/v1/\nembed.url =\nllm.provider = ours\noutbound.ports = 80  8080 443\nrerank.provider = openai\n");
+    is $got->{status}, 0, 'a name alone, an address without a name, nothing' or diag $got->{err};
     is check('', EXEDRA_SET_DB_POOL => 2, EXEDRA_SET_SOCKET_MODE => '0666')->{status}, 0, 'the environment';
     is check('processes = many', EXEDRA_SET_PROCESSES => 2)->{status}, 1, 'it does not heal the file';
 };
@@ -61,6 +64,13 @@ subtest 'bad configurations' => sub {
         ['no such level',                "log.level = loud\n",            qr/log\.level/],
         ['a line of 10,000 bytes',       'llm.url = ' . 'x' x 10000 . "\n", qr/exedra\.conf\D+1/],
         ['a port for all addresses',     "listen = 0.0.0.0:9000\n",       qr/listen/],
+        (map { ["no URL: $_->[0]",       "\nllm.url = $_->[1]\n",         qr/exedra\.conf:2: llm\.url/] }
+            ['no scheme', 'api.example/v1'], ['another', 'ftp://api.example/v1'], ['no host', 'http://:80/v1'], ['a port', 'http://api.example:99999/v1'], ['words', 'no url at all']),
+        (map { ["no URL: $_",            "$_ = host:11434\n",             qr/exedra\.conf:1: \Q$_\E/] } qw(embed.url transcribe.url rerank.url)),
+        (map { ["no list of ports: $_",  "outbound.ports = $_\n",         qr/exedra\.conf:1: outbound\.ports/] } '80,443', '80 https', '0', '65536', '443 8o'),
+        (map { ["no known service: $_",  "$_ = somebody\n",               qr/\Q$_\E: somebody/] } qw(llm.provider embed.provider transcribe.provider rerank.provider)),
+        ['what libpq does not take',     "db.url = host=/run dbname\n",   qr/db\.url/],
+        ['nor as a URI',                 "db.url = postgresql://[x/y\n",  qr/db\.url/],
     );
     for my $case (@bad) {
         my ($what, $text, $message) = @$case;
@@ -77,11 +87,26 @@ subtest 'bad configurations' => sub {
     $got = run([$exedra, '-t', '-c', "$dir/missing"]);
     is $got->{status}, 1, 'a file that is not there';
     like $got->{err}, qr/\Q$dir\E\/missing/, '… is named';
+    $got = run([$exedra, '-t', '-c', $dir]);
+    is $got->{status}, 1, 'a directory';
+    like $got->{err}, qr/\Q$dir\E: Is a directory/, '… is named';
 };
 
 subtest 'secrets stay out of messages' => sub {
     my $got = check("llm.key = sk-very-secret\ndb.pool = x\n");
     unlike "$got->{out}$got->{err}", qr/very-secret/, 'a key in a file that is refused';
+    for ("db.url = host=x password=very secret-very-secret\n", "db.url = postgresql://me:very-secret\@[x/y\n", "llm.url = ftp://me:very-secret\@x/v1\n") {
+        $got = check($_);
+        is $got->{status}, 1, 'it is refused';
+        unlike "$got->{out}$got->{err}", qr/very-secret/, '… and its password not told';
+    }
+};
+
+# Readers of logfmt take a value to its closing quote.
+subtest 'values between quotes' => sub {
+    my $log = sub { run([$exedra, '-c', spew("$dir/exedra.conf", "listen = $dir/$_[0]/sock\n")])->{err} };
+    like $log->('a "b" \\c' . "\td\x01"), qr{ event=listen problem="[^"]*/a \\"b\\" \\\\c\\td\?/sock: [^"\\]*"\n\z}, 'what would end them is escaped';
+    is $log->('x' x 20) =~ tr/"//, 2, 'else they are as they were';
 };
 
 subtest 'no database' => sub {

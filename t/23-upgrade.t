@@ -94,6 +94,21 @@ subtest 'who may not upgrade' => sub {
     like $got->{err}, qr/exedractl init/, 'and names the command that makes one';
 };
 
+# Functions run as the owner of the schema: nothing would keep tenants apart in them.
+subtest 'an owner that no policy binds' => sub {
+    my $warned = qr/^exedractl: warning: this role is a superuser or has BYPASSRLS, [^\n]*PGOPTIONS='-c role=exedra_owner'\.$/m;
+    my $empty = database(empty => 1, roles => 'two');
+    my $got = exedractl_status($empty->conninfo('super'), 'init');
+    is $got->{status}, 0, 'a superuser may init';
+    like $got->{err}, $warned, 'and is told who does better';
+    my $other = database(empty => 1, roles => 'two');
+    local $ENV{PGOPTIONS} = "-c role=$other->{role}{owner}";
+    $got = exedractl_status($other->conninfo('super'), 'init');
+    is $got->{status}, 0, "in a plain role's place";
+    unlike $got->{err}, qr/warning/, 'nothing is to be told';
+    is psql($other, "SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'exedra'"), $other->{role}{owner}, 'and that one owns it';
+};
+
 # ---- Exedra on a database that is not as it must be ----
 
 # Requests of all routes that need the database: the statuses there are.
@@ -115,7 +130,9 @@ sub refuses {
     my ($exedra, $key, $log, $what) = @_;
     my $seen = statuses($exedra, $key);
     is_deeply [keys %$seen], [503], $what or diag json_text($seen);
-    ok http($exedra, GET => '/v1/auth', key => $key)->{headers}{'retry-after'}, 'with Retry-After';
+    my $got = http($exedra, GET => '/v1/auth', key => $key);
+    ok $got->{headers}{'retry-after'}, 'with Retry-After';
+    like $got->{body}, qr/The database is not set up for this program\./, 'and a reason that does not pass by waiting';
     is http($exedra, GET => '/livez')->{status}, 200, '/livez is none of that';
     like $exedra->log_text, $log, 'the log says what to do';
 }
@@ -124,12 +141,12 @@ subtest 'another version of the schema' => sub {
     my $exedra = start_exedra(db => $db);
     my $key = key({ db => $db, name => 'acme' });
     my ($version, $oldest) = split /\t/, psql($db, 'SELECT version, oldest_program FROM exedra.schema_version');
-    for my $case (['version = 0', 'an older one'], ['version = 99, oldest_program = 99', 'one that has left us behind']) {
+    for my $case (['version = 0', 'an older one', qr/exedractl upgrade/], ['version = 99, oldest_program = 99', 'one that has left us behind', qr/install the newer program/]) {
         my $before = length $exedra->log_text;
         psql($db, "UPDATE exedra.schema_version SET $case->[0]");
         my $rows = fingerprint($db);
-        refuses($exedra, $key, qr/exedractl upgrade/, $case->[1]);
-        like substr($exedra->log_text, $before), qr/\blevel=error\b.*exedractl upgrade/, 'as an error';
+        refuses($exedra, $key, $case->[2], $case->[1]);
+        like substr($exedra->log_text, $before), qr/\blevel=error\b.*remedy="[^"]*$case->[2]/, 'as an error';
         is fingerprint($db), $rows, 'nothing is written';
     }
     psql($db, "UPDATE exedra.schema_version SET version = 99, oldest_program = $version");

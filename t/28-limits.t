@@ -178,6 +178,18 @@ subtest 'a new day' => sub {
     free();
 };
 
+# The clock was two days ahead for a while: what was counted then must not hold until then.
+subtest 'a clock that was wrong' => sub {
+    limit('set', 'requests_minute', 3);
+    is $ask->($key, 'say a n=1')->{status}, 200, 'one is counted';
+    psql($db, "UPDATE exedra.quota_used SET since = since + interval '2 days', n = 3");
+    is $ask->($key, 'say a n=1')->{status}, 200, 'in a minute that is not to come for days';
+    is psql($db, 'SELECT count(*) FROM exedra.quota_used WHERE since > now() OR n > 1'), 0, '… it is begun anew';
+    psql($db, "UPDATE exedra.quota_used SET since = date_trunc('minute', now(), 'UTC') + interval '1 minute', n = 3");
+    is $ask->($key, 'say a n=1')->{status}, 429, 'the next one counts: another transaction may have begun it';
+    free();
+};
+
 subtest 'who may say so' => sub {
     is psql_error($db, $_, as => 'runtime'), '42501', $_ for role_setup() eq 'one' ? () : ("INSERT INTO exedra.quota VALUES (1, 'tenant', 0, 'chats_day', 1)", 'UPDATE exedra.quota SET most = 9',
         'DELETE FROM exedra.quota', "SELECT exedra.set_limit('acme', 'chats_day', 1)");

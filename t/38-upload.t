@@ -6,6 +6,7 @@ use Exedra::Contract;
 use Exedra::Form;
 use Encode ();
 use Exedra::Hostile ();
+use Exedra::OpenWebUI ();
 use Exedra::Samples qw(xlsx docx docx_paragraphs pdf_pages pdf_locked zip_archive zip_bomb);
 
 my $db = database();
@@ -358,6 +359,28 @@ subtest 'the program that reads files' => sub {
         ok $lame->stop, 'and the pool goes on';
     }
     is fingerprint($db), $before, 'nothing was stored';
+};
+
+# Who waits for a file need not be the one to hand it in again.
+subtest 'files wait for the program that reads them' => sub {
+    my $own = database();
+    my $key = tenant($own, 'acme')->{key};
+    my $lame = start_exedra(db => $own, settings => { processes => 1, 'extract.program' => '/nowhere/exedra-extract' });
+    my $id = Exedra::OpenWebUI::upload($lame, $key, 'later.txt', "Later words.\n")->{id};
+    my $try = sub {
+        wait_for { psql($own, "SELECT count(*) FROM exedra.job WHERE state = 'waiting' AND reason IS NOT NULL AND due_at > now()") == 1 } 15, 'a try';
+        return psql($own, 'SELECT tries, round(extract(epoch FROM due_at - changed_at)) FROM exedra.job');
+    };
+    is $try->(), "0\t5", 'it cannot be started: no try is counted, the next comes soon';
+    psql($own, "UPDATE exedra.job SET tries = 4, due_at = now(), created_at = created_at - interval '60 s'");
+    like $try->(), qr/^4\t3[0-9]$/, '… nor is the last one, and the pause is longer';
+    psql($own, "UPDATE exedra.job SET due_at = now(), created_at = created_at - interval '1 day'");
+    is $try->(), "4\t300", '… up to five minutes';
+    ok $lame->stop, 'ends well';
+    my $well = start_exedra(db => $own, settings => { processes => 1 });
+    psql($own, 'UPDATE exedra.job SET due_at = now()');
+    is Exedra::OpenWebUI::read_at_last($well, $key, $id)->{status}, 'completed', 'when it is there the file is read';
+    ok $well->stop, 'ends well';
 };
 
 my $report = sanitizer_report($exedra->log_text);

@@ -16,7 +16,9 @@ my $full = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Liste
 my @waiting = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $full->sockport) } 1, 2;
 my %url = (closed => 'http://127.0.0.1:' . free_port() . '/v1', full => 'http://127.0.0.1:' . $full->sockport . '/v1', nameless => 'http://nobody.invalid/v1',
     tls => $provider->{url} =~ s/^http/https/r, strange => 'gopher://127.0.0.1/v1', nonsense => 'no url at all');
-exedractl($db, qw(provider set acme), $_, $url{$_}) for sort keys %url;
+exedractl($db, qw(provider set acme), $_, 'http://127.0.0.1/v1') for sort keys %url;
+# by hand: exedractl does not take them all
+psql($db, "UPDATE exedra.provider SET url = '$url{$_}' WHERE name = '$_'") for sort keys %url;
 my %by = map { $_ => { asked => 0, fields => { chatProvider => $_ } } } keys %url;
 
 my $timeout = refused(504, 'upstream_timeout', asked => 1);
@@ -140,5 +142,15 @@ is psql($db, "SELECT count(*) FROM exedra.chat WHERE state = 'open'"), 0, 'no ch
 is_deeply [grep { ($_->{headers}{authorization} // '') ne "Bearer $KEY" } $provider->requests], [], 'every call had the key';
 # A provider's own words may hold it.
 ok index($house->{exedra}->log_text, $KEY) < 0, 'the log does not hold the key';
+
+# Why no connection came about is known to nobody but libcurl.
+my @lines = grep { /event=provider_(?:unreachable|retry) / } split /\n/, $house->{exedra}->log_text;
+my %retried = map { /event=provider_retry id=(\S+)/ ? ($1 => 1) : () } @lines;
+for (['closed', qr/connect/i, 1], ['nameless', qr/resolve/i, 1], ['tls', qr/SSL/, 1], ['strange', qr/protocol/i, 0], ['nonsense', qr/URL/, 0]) {
+    my ($name, $cause, $again) = @$_;
+    my @own = grep { /level=warning .*event=provider_unreachable .*provider=$name / } @lines;
+    is scalar(grep { /cause="[^"]*$cause[^"]*"/ } @own), 4, "$name: the log has the cause of each" or diag @own;
+    is scalar(grep { / id=(\S+)/ && $retried{$1} } @own), $again ? 4 : 0, $again ? '… after more than one try' : '… after one try';
+}
 $house->close;
 done_testing;

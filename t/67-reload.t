@@ -95,6 +95,7 @@ subtest 'reloads' => sub {
     $crowd->linger(1 + $slack);
     is scalar(grep { my $pid = $_; !grep { $_ == $pid } @first } $exedra->worker_pids), 2, 'new workers serve';
     is workers(), 4, '… while the old ones have streams';
+    like $exedra->log_text, qr/event=$_ .*config="\Q$exedra->{conf}\E"/, "$_ names the file" for qw(ready reloaded);
 
     # twice, the second before the first can be done
     my $third_at = time;

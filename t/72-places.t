@@ -299,8 +299,26 @@ subtest 'sockets' => sub {
     ok -S $first->{socket}, 'a socket that nobody serves';
     my $next = start_exedra(db => $db, listen => $first->{socket});
     is http($next, GET => '/livez')->{status}, 200, '… is taken over';
+    is_deeply [grep { slurp("/proc/$_/comm") ne "exedra\n" } $next->pids], [], 'all its processes are called exedra';
     is sprintf('%o', (stat $first->{socket})[2] & 0777), '660', '… for its group only';
     ok $next->stop, 'ends well';
+
+    # Somebody has taken the socket away, and another pool has one there.
+    my $old = start_exedra(db => $db, listen => $first->{socket});
+    unlink $first->{socket};
+    my $new = start_exedra(db => $db, listen => $first->{socket});
+    ok $old->stop, 'the pool that ends first';
+    ok -S $first->{socket}, "… leaves the other's socket alone";
+    is http($new, GET => '/livez')->{status}, 200, '… which serves';
+    ok $new->stop, 'ends well';
+    ok !-e $first->{socket}, '… and takes its own away';
+
+    # Started with standard input and error closed: nothing else may have their places.
+    my $mute = write_settings(tmp_dir() . '/mute.conf', { %{ $first->{settings} } });
+    my $pid = spawn(['/bin/sh', '-c', 'exec "$0" "$@" <&- 2>&-', program('exedra'), '-c', $mute], log => tmp_dir() . '/mute.log');
+    wait_for { -S $first->{socket} } 10, 'its socket';
+    is_deeply [map { readlink "/proc/$pid/fd/$_" } 0, 2], [('/dev/null') x 2], 'descriptors that were closed are /dev/null';
+    is end_process($pid), 0, 'ends well';
 
     spew($first->{socket}, 'a file');
     is refused({ listen => $first->{socket} })->{status}, 1, 'a file in its place is not';
@@ -367,7 +385,7 @@ subtest 'a socket on descriptor 0' => sub {
 subtest 'a stream that does not end in time' => sub {
     my @events = $cut->events(25);
     $stubborn->wait_log('event=ended', 10);
-    my ($from, $to) = map { $stubborn->log_text =~ /T(\d+):(\d+):(\S+)Z .*event=$_ / ? $1 * 3600 + $2 * 60 + $3
+    my ($from, $to) = map { $stubborn->log_text =~ /T(\d+):(\d+):(\S+)Z .*event=$_\b/ ? $1 * 3600 + $2 * 60 + $3
         : die $_ } qw(ending ended);
     my $took = ($to - $from + 86_400) % 86_400;
     cmp_ok $took, '>=', 9, 'it has its time';

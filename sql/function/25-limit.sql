@@ -31,6 +31,8 @@ RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     tenant constant bigint := exedra.tenant_id();
     begins constant timestamptz := date_trunc(span, now(), 'UTC');
+    -- A transaction that is late finds the next span begun already; one further ahead is of a clock that was wrong.
+    latest constant timestamptz := (begins AT TIME ZONE 'UTC' + ('1 ' || span)::interval) AT TIME ZONE 'UTC';
     so_far bigint;
 BEGIN
     IF most_requests = 0 OR most_tokens = 0 THEN
@@ -39,11 +41,11 @@ BEGIN
     INSERT INTO exedra.quota_used AS u (tenant_id, subject, subject_id, span, since, n, tokens, held)
     VALUES (tenant, take_limit.subject, take_limit.subject_id, take_limit.span, begins, 1, 0, hold)
         ON CONFLICT ON CONSTRAINT quota_used_pkey DO UPDATE
-       SET n = CASE WHEN u.since < excluded.since THEN 1 ELSE u.n + 1 END,
-           tokens = CASE WHEN u.since < excluded.since THEN 0 ELSE u.tokens END,
-           held = CASE WHEN u.since < excluded.since THEN 0 ELSE u.held END + hold,
-           since = greatest(u.since, excluded.since)
-     WHERE u.since < excluded.since
+       SET n = CASE WHEN u.since BETWEEN begins AND latest THEN u.n + 1 ELSE 1 END,
+           tokens = CASE WHEN u.since BETWEEN begins AND latest THEN u.tokens ELSE 0 END,
+           held = CASE WHEN u.since BETWEEN begins AND latest THEN u.held ELSE 0 END + hold,
+           since = CASE WHEN u.since BETWEEN begins AND latest THEN u.since ELSE begins END
+     WHERE u.since NOT BETWEEN begins AND latest
         OR coalesce(u.n < most_requests, true) AND coalesce(u.tokens + u.held < most_tokens, true);
     IF FOUND THEN
         RETURN NULL;

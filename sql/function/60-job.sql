@@ -46,6 +46,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.work_on(bigint, uuid) IS 'Begin a transaction for the worker that took a job; EX410 when it is not its job any more.';
 
+-- again_s 0: what failed was the server's own and passes.  Such a try is not counted, and each pause is longer than the last, up to
+-- five minutes: half as long as the job has been there.
 CREATE OR REPLACE FUNCTION exedra.end_job(job bigint, ticket uuid, reason text, again_s int) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -54,7 +56,10 @@ BEGIN
     ELSE
         UPDATE exedra.job j
            SET state = CASE WHEN again_s IS NULL THEN 'failed' ELSE 'waiting' END::exedra.job_state, worker = NULL, ticket = NULL,
-               due_at = now() + make_interval(secs => coalesce(again_s, 0)), reason = end_job.reason, changed_at = now()
+               tries = CASE WHEN again_s = 0 THEN j.tries - 1 ELSE j.tries END,
+               due_at = now() + CASE WHEN again_s = 0 THEN least(greatest((now() - j.created_at) / 2, interval '5 s'), interval '5 min')
+                                     ELSE make_interval(secs => coalesce(again_s, 0)) END,
+               reason = end_job.reason, changed_at = now()
          WHERE j.id = job AND j.ticket = end_job.ticket;
     END IF;
 END $$;

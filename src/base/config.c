@@ -8,13 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+#include "base/outbound.h"
+#include "base/url.h"
 #include "config.h"
 
 extern char **environ;
 
-enum kind { TEXT, NUMBER, OCTAL, SWITCH, LEVEL, ENCODING };
+enum kind { TEXT, NUMBER, OCTAL, SWITCH, LEVEL, ENCODING, URL, PORTS };
 
-static const char *const kind_names[] = {"text", "number", "octal", "on/off", "level", "encoding"};
+static const char *const kind_names[] = {
+	"text", "number", "octal", "on/off", "level", "encoding", [URL] = "text", [PORTS] = "text"};
 
 struct setting {
 	const char *name;
@@ -50,7 +54,7 @@ static const struct setting settings[] = {
 	{"llm.provider", TEXT, AT(llm_provider), NULL, 0, 0,
 		"What the server's provider is called; a well-known service (openai, mistral, ollama ...) needs no "
 		"llm.url."},
-	{"llm.url", TEXT, AT(llm_url), NULL, 0, 0,
+	{"llm.url", URL, AT(llm_url), NULL, 0, 0,
 		"Base URL of an OpenAI-compatible provider, with its /v1; unset: answers quote documents."},
 	{"llm.key", TEXT, AT(llm_key), NULL, 0, 0, "Its API key."},
 	{"llm.model", TEXT, AT(llm_model), NULL, 0, 0, "The model to ask when a workspace names none."},
@@ -65,7 +69,7 @@ static const struct setting settings[] = {
 	{"embed.provider", TEXT, AT(embed_provider), NULL, 0, 0,
 		"What the server's embedder is called; a well-known service (openai, mistral, ollama ...) needs no "
 		"embed.url."},
-	{"embed.url", TEXT, AT(embed_url), NULL, 0, 0,
+	{"embed.url", URL, AT(embed_url), NULL, 0, 0,
 		"Base URL of an API with OpenAI's embeddings, with its /v1; unset: documents are found by words."},
 	{"embed.key", TEXT, AT(embed_key), NULL, 0, 0, "Its API key."},
 	{"embed.model", TEXT, AT(embed_model), NULL, 0, 0, "The model that makes the vectors."},
@@ -80,7 +84,7 @@ static const struct setting settings[] = {
 	{"transcribe.provider", TEXT, AT(transcribe_provider), NULL, 0, 0,
 		"What the service is called that transcribes recordings; a well-known one (openai, groq ...) needs no "
 		"transcribe.url."},
-	{"transcribe.url", TEXT, AT(transcribe_url), NULL, 0, 0,
+	{"transcribe.url", URL, AT(transcribe_url), NULL, 0, 0,
 		"Base URL of an API with OpenAI's audio/transcriptions, with its /v1; unset: recordings are refused."},
 	{"transcribe.key", TEXT, AT(transcribe_key), NULL, 0, 0, "Its API key."},
 	{"transcribe.model", TEXT, AT(transcribe_model), NULL, 0, 0, "The model that listens."},
@@ -89,7 +93,7 @@ static const struct setting settings[] = {
 		"Seconds that transcribing one may take."},
 	{"rerank.provider", TEXT, AT(rerank_provider), NULL, 0, 0,
 		"What the service is called that ranks passages; a well-known one needs no rerank.url."},
-	{"rerank.url", TEXT, AT(rerank_url), NULL, 0, 0,
+	{"rerank.url", URL, AT(rerank_url), NULL, 0, 0,
 		"Base URL of an API with Cohere's, Jina's or vLLM's /rerank, with its /v1; unset: none is asked."},
 	{"rerank.key", TEXT, AT(rerank_key), NULL, 0, 0, "Its API key."},
 	{"rerank.model", TEXT, AT(rerank_model), NULL, 0, 0, "The model that ranks."},
@@ -100,7 +104,7 @@ static const struct setting settings[] = {
 		"public."},
 	{"outbound.ca", TEXT, AT(outbound_ca), NULL, 0, 0,
 		"File with the certificates (PEM) of those who vouch for providers and links; unset: the system's."},
-	{"outbound.ports", TEXT, AT(outbound_ports), "80 443", 0, 0,
+	{"outbound.ports", PORTS, AT(outbound_ports), "80 443", 0, 0,
 		"Ports, separated by spaces, that links may have."},
 	{"link.timeout", NUMBER, AT(link_timeout_s), "20", 1, 600,
 		"Seconds that fetching a link may take, with all redirects."},
@@ -130,6 +134,11 @@ static const struct setting settings[] = {
 };
 
 enum { N_SETTINGS = sizeof(settings) / sizeof(settings[0]) };
+
+static bool is_text(const struct setting *s)
+{
+	return s->kind == TEXT || s->kind == URL || s->kind == PORTS;
+}
 
 static char *text_of(struct config *config, const struct setting *s)
 {
@@ -191,9 +200,25 @@ static int set_switch(struct config *config, const struct setting *s, const char
 	return 0;
 }
 
+/* An address of http or https, with a host. */
+static bool is_url(const char *text)
+{
+	struct arena *arena = arena_new();
+	struct url url;
+	bool good = arena != NULL && url_read(arena, text, &url) == 0;
+
+	if (arena != NULL)
+		arena_free(arena);
+	return good;
+}
+
 static int set(struct config *config, const struct setting *s, const char *value)
 {
 	switch (s->kind) {
+	case URL:
+		return *value == '\0' || is_url(value) ? set_text(config, s, value) : -1;
+	case PORTS:
+		return outbound_ports_valid(value) ? set_text(config, s, value) : -1;
 	case TEXT:
 		return set_text(config, s, value);
 	case NUMBER:
@@ -230,6 +255,10 @@ static void explain(const struct setting *s, const char *where, char *problem, s
 		snprintf(problem, room, "%s: %s is on or off.", where, s->name);
 	else if (s->kind == ENCODING)
 		snprintf(problem, room, "%s: %s is float or base64.", where, s->name);
+	else if (s->kind == URL)
+		snprintf(problem, room, "%s: %s takes a URL such as https://host/v1.", where, s->name);
+	else if (s->kind == PORTS)
+		snprintf(problem, room, "%s: %s takes ports from 1 to 65535, separated by spaces.", where, s->name);
 	else
 		snprintf(problem, room, "%s: %s is error, warning, info or debug.", where, s->name);
 }
@@ -273,16 +302,11 @@ static int read_line(struct config *config, char *line, const char *where, char 
 	return 0;
 }
 
-static int read_file(struct config *config, const char *path, char *problem, size_t room)
+static int read_lines(struct config *config, FILE *file, const char *path, char *problem, size_t room)
 {
-	FILE *file = fopen(path, "re");
 	char line[4096], where[600];
 	int no = 0, result = 0;
 
-	if (file == NULL) {
-		snprintf(problem, room, "%s: %s.", path, strerror(errno));
-		return -1;
-	}
 	while (result == 0 && fgets(line, sizeof(line), file) != NULL) {
 		snprintf(where, sizeof(where), "%s:%d", path, ++no);
 		if (strchr(line, '\n') == NULL && !feof(file)) {
@@ -292,6 +316,28 @@ static int read_file(struct config *config, const char *path, char *problem, siz
 			result = read_line(config, line, where, problem, room);
 		}
 	}
+	if (result == 0 && ferror(file)) { /* a directory can be opened too */
+		snprintf(problem, room, "%s: %s.", path, strerror(errno));
+		result = -1;
+	}
+	return result;
+}
+
+/* The file that was named, or the usual one, which need not be there. */
+static int read_file(struct config *config, const char *named, char *problem, size_t room)
+{
+	const char *path = named != NULL ? named : DEFAULT_CONFIG;
+	FILE *file = fopen(path, "re");
+	int result;
+
+	if (file == NULL && named == NULL && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (file == NULL) {
+		snprintf(problem, room, "%s: %s.", path, strerror(errno));
+		return -1;
+	}
+	config->file = path;
+	result = read_lines(config, file, path, problem, room);
 	fclose(file);
 	return result;
 }
@@ -351,8 +397,7 @@ struct config *config_read(const char *path, char *problem, size_t room)
 	for (i = 0; i < N_SETTINGS; i++)
 		if (settings[i].preset != NULL && set(config, &settings[i], settings[i].preset) < 0)
 			abort(); /* the table contradicts itself */
-	if ((path != NULL && read_file(config, path, problem, room) < 0) ||
-		read_environment(config, problem, room) < 0) {
+	if (read_file(config, path, problem, room) < 0 || read_environment(config, problem, room) < 0) {
 		config_free(config);
 		return NULL;
 	}
@@ -371,7 +416,7 @@ void config_free(struct config *config)
 	if (config == NULL)
 		return;
 	for (i = 0; i < N_SETTINGS; i++)
-		if (settings[i].kind == TEXT)
+		if (is_text(&settings[i]))
 			free(text_of(config, &settings[i]));
 	free(config);
 }

@@ -13,6 +13,8 @@
 enum embed_encoding { EMBED_FLOAT, EMBED_BASE64 };
 
 struct config {
+	const char *file; /* which was read; NULL: there was none */
+
 	const char *listen;
 	int socket_mode;
 	int processes;
@@ -89,8 +91,8 @@ struct config {
 	const char *cors_origins; /* "*" or a list separated by spaces */
 };
 
-/* Read the file (NULL: none) and the environment.  Returns a config that lives until config_free(), or NULL with a
- * sentence in `problem` that names the line or variable. */
+/* Read the file (NULL: the usual one, if there is one) and the environment.  Returns a config that lives until
+ * config_free(), or NULL with a sentence in `problem` that names the line or variable. */
 struct config *config_read(const char *path, char *problem, size_t room);
 void config_free(struct config *);
 

@@ -496,6 +496,17 @@ static enum http_end end_of(CURLcode code, const struct exchange *exchange)
 	}
 }
 
+/* Does it lie in the address, or in who they say they are?  An answer that is no HTTP is an unsupported protocol to
+ * libcurl as well; what a kept connection still had in it may look like one. */
+static bool is_hopeless(CURL *easy, CURLcode code)
+{
+	long sent_bytes = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+	return code == CURLE_URL_MALFORMAT || (code == CURLE_UNSUPPORTED_PROTOCOL && sent_bytes == 0) ||
+	       code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
+}
+
 static void free_headers(void *headers)
 {
 	curl_slist_free_all(headers);
@@ -566,6 +577,9 @@ void http_run(struct task *task, struct http_call *call)
 		timer_delete(exchange.alarm);
 	if (!exchange.ended)
 		call->end = end_of(result, &exchange);
+	/* No CURLOPT_ERRORBUFFER: it has the address in it. */
+	call->cause = result == CURLE_OK ? NULL : curl_easy_strerror(result);
+	call->hopeless = is_hopeless(line->easy, result);
 	curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);
 	call->status = (int)code;
 	line_give(line, call->allowed != NULL, call->end == HTTP_DONE);

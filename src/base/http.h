@@ -50,6 +50,8 @@ struct http_call {
 
 	/* What came. */
 	enum http_end end;
+	const char *cause; /* libcurl's words, the same for every call; NULL: nothing went wrong */
+	bool hopeless;     /* the same call would fail again */
 	int status;        /* 0 = no answer */
 	char type[64];     /* content type, lower case, without parameters */
 	char charset[40];  /* its parameter of that name, lower case; "" = not said, or no plain word */

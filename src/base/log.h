@@ -10,7 +10,8 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 /* Lines less important than this are not written.  LOG_INFO to begin with. */
 void log_threshold(enum log_level);
 /* Write "time=... level=... pid=... event=EVENT [id=...] FORMAT...".  One write(2), so lines of several processes do
- * not mix; control characters and what would break the line become '?'; cut at 4 kB.  `task` may be NULL. */
+ * not mix; cut at 4 kB.  Between quotes of the format a quote, a backslash, a line end and a tab are written \" \\ \n
+ * \t; any other control character becomes '?'.  `task` may be NULL. */
 void log_event(enum log_level, const struct task *, const char *event, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 

@@ -155,3 +155,16 @@ bool outbound_list_valid(const char *allowed)
 	}
 	return true;
 }
+
+bool outbound_ports_valid(const char *ports)
+{
+	while (*(ports += strspn(ports, " ")) != '\0') {
+		size_t len = strspn(ports, "0123456789");
+		long port = len == 0 || len > 5 ? 0 : strtol(ports, NULL, 10);
+
+		if (port < 1 || port > 65535 || (ports[len] != ' ' && ports[len] != '\0'))
+			return false;
+		ports += len;
+	}
+	return true;
+}

@@ -11,5 +11,7 @@
 bool outbound_permitted(const struct sockaddr *, const char *allowed);
 /* Is every word of such a list an address or a network? */
 bool outbound_list_valid(const char *allowed);
+/* Is it numbers of ports with nothing but spaces between them? */
+bool outbound_ports_valid(const char *ports);
 
 #endif

@@ -86,6 +86,14 @@ static int run(struct task *task, const struct config *config, const struct job_
 	return result;
 }
 
+/* What is the server's own and passes: the job is not to blame, and waits for as long as it lasts. */
+static bool is_servers(const struct failure *failure)
+{
+	return failure->status == 503 &&
+	       (strncmp(failure->code, "database_", 9) == 0 || strcmp(failure->code, "extract_missing") == 0 ||
+		       strcmp(failure->code, "disk") == 0 || strcmp(failure->code, "memory") == 0);
+}
+
 /* Say what became of it.  A reason that may pass is tried again, a few times. */
 static void end_job(
 	struct task *task, const struct config *config, const struct job_kind *kind, PGresult *job, int result)
@@ -93,7 +101,10 @@ static void end_job(
 	struct task last = {.arena = task->arena, .id = task->id, .gone_fd = -1};
 	const char *reason = result == 0 ? NULL : task->failure.message;
 	int tries = (int)db_int(job, 0, "tries");
-	bool again = result != 0 && task->failure.status >= 500 && tries < MAX_TRIES;
+	bool servers = result != 0 && is_servers(&task->failure);
+	bool again = servers || (result != 0 && task->failure.status >= 500 && tries < MAX_TRIES);
+	/* 0: exedra.end_job() does not count the try, and finds a pause itself. */
+	int pause_s = servers || !again ? 0 : FIRST_PAUSE_S << (tries - 1);
 
 	metrics_add(METRIC_JOBS, metrics_place(LABEL_KIND, kind->name),
 		result == 0 ? METRICS_JOB_DONE
@@ -111,7 +122,7 @@ static void end_job(
 	}
 	db_rows(&last, &sql_job_end,
 		ARGS(db_text(job, 0, "job_id"), db_text(job, 0, "ticket"), reason,
-			again ? db_int_arg(task->arena, FIRST_PAUSE_S << (tries - 1)) : NULL));
+			again ? db_int_arg(task->arena, pause_s) : NULL));
 }
 
 static void set_task(struct task *task)

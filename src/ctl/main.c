@@ -110,11 +110,6 @@ static void usage(FILE *to)
 		to);
 }
 
-static const char *config_path(void)
-{
-	return said.config != NULL ? said.config : access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
-}
-
 /* Rows as lines, columns separated by tabs.  A void function's empty column prints nothing. */
 static void print_rows(const PGresult *rows)
 {
@@ -152,7 +147,7 @@ static int run_command(PGconn *pg, const struct command *command, char **operand
 static int seal_key(struct arena *arena, const char *belongs_to, const char **sealed)
 {
 	char problem[600] = "libsodium does not work here.";
-	struct config *config = config_read(config_path(), problem, sizeof(problem));
+	struct config *config = config_read(said.config, problem, sizeof(problem));
 	const char *key = said.key;
 	int result = 0;
 
@@ -296,7 +291,7 @@ static PGconn *open_database(void)
 	PGconn *pg;
 
 	if (said.conninfo == NULL) {
-		config = config_read(config_path(), problem, sizeof(problem));
+		config = config_read(said.config, problem, sizeof(problem));
 		if (config == NULL) {
 			fprintf(stderr, "exedractl: %s\n", problem);
 			return NULL;
@@ -388,7 +383,7 @@ static int dispatch(PGconn *pg, char **words, int n)
 	if (is(words, n, "export", NULL))
 		return export_tenant(pg, said.tenant);
 	if (is(words, n, "import", NULL))
-		return import_tenant(pg, config_path(), said.tenant);
+		return import_tenant(pg, said.config, said.tenant);
 	if (is(words, n, "provider", "set"))
 		return set_provider(pg, words + 2);
 	return run_command(pg, find_command(words, n), words + 2, n - 2);
@@ -493,7 +488,7 @@ int main(int argc, char **argv)
 	if (!usable(argv + optind, argc - optind))
 		return 2;
 	if (is(argv + optind, argc - optind, "work", NULL))
-		return work(config_path(), said.conninfo);
+		return work(said.config, said.conninfo);
 	if ((pg = open_database()) == NULL)
 		return 1;
 	status = dispatch(pg, argv + optind, argc - optind);

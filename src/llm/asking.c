@@ -82,7 +82,7 @@ static bool worth_another(const struct asking *asking, int pause_ms)
 {
 	const struct http_call *http = &asking->http;
 
-	if (task_is_stopped(asking->task) || (asking->spent != NULL && asking->spent(asking)) ||
+	if (http->hopeless || task_is_stopped(asking->task) || (asking->spent != NULL && asking->spent(asking)) ||
 		(asking->deadline_ms != 0 && clock_ms() + pause_ms >= asking->deadline_ms))
 		return false;
 	if (http->end == HTTP_UNREACHABLE || (http->end == HTTP_BROKEN && http->status == 0))
@@ -163,6 +163,9 @@ int asking_judge(const struct asking *asking)
 		return 0;
 	if (fail_if_stopped(task) < 0)
 		return -1;
+	if (asking->http.end == HTTP_UNREACHABLE || asking->http.end == HTTP_CONNECT_TIMEOUT)
+		log_event(LOG_WARNING, task, "provider_unreachable", "provider=%s cause=\"%s\"", asking->provider,
+			asking->http.cause);
 	switch (asking->http.end) {
 	case HTTP_UNREACHABLE:
 		return fail(task, 502, kind->codes.unreachable, "%s cannot be reached.", kind->noun);

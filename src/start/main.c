@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -174,8 +175,10 @@ static int check_config(struct config *config)
 	int good = setup_check(config, problem, sizeof(problem)) == 0 &&
 		   socket_check(config->listen, problem, sizeof(problem)) == 0;
 
-	if (good)
-		puts("The configuration is good.");
+	if (good && config->file != NULL)
+		printf("The configuration is good: %s.\n", config->file);
+	else if (good)
+		puts("The configuration is good: defaults and the environment; there is no " DEFAULT_CONFIG ".");
 	else
 		fprintf(stderr, "exedra: %s\n", problem);
 	config_free(config);
@@ -214,17 +217,31 @@ static void limit_thread_caches(char **argv)
 #endif
 }
 
+/* Where one of the first three is closed, what is opened next would take its place: the log would go to the database.
+ */
+static void fill_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
 		{"routes", no_argument, NULL, 'r'}, {"settings", no_argument, NULL, 's'},
 		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
-	const char *path = access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
+	const char *path = NULL; /* the usual one, if it is there: each reload looks again */
 	struct config *config;
 	char problem[700];
 	bool check = false, verbose = false;
 	int option, status;
 
+	fill_standard();
 	while ((option = getopt_long(argc, argv, "c:tvh", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
@@ -260,6 +277,7 @@ int main(int argc, char **argv)
 	}
 	if (!check && !is_cgi())
 		limit_thread_caches(argv);
+	prctl(PR_SET_NAME, "exedra"); /* not `exe`, as which it has begun again */
 	config = config_read(path, problem, sizeof(problem));
 	if (config == NULL) {
 		fprintf(stderr, "exedra: %s\n", problem);

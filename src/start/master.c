@@ -36,7 +36,7 @@ struct child {
 
 static struct {
 	struct config *config;
-	const char *path;
+	const char *path;   /* of the configuration, as it was named; NULL: the usual one, if it is there */
 	const char *remove; /* the socket's path, to be taken away at the end; NULL: not ours */
 	bool verbose;       /* -v: whatever the configuration says */
 	int listen_fd;
@@ -159,6 +159,11 @@ static void reap(void)
 	}
 }
 
+static const char *file_of(const struct config *config)
+{
+	return config->file == NULL ? "" : config->file;
+}
+
 static void reload(void)
 {
 	char problem[700];
@@ -181,7 +186,7 @@ static void reload(void)
 		log_event(LOG_WARNING, NULL, "secret", "problem=\"%s\"", problem);
 	master.start_ms = 0;
 	start_missing();
-	log_event(LOG_INFO, NULL, "reloaded", "workers=%d", fresh->processes);
+	log_event(LOG_INFO, NULL, "reloaded", "workers=%d config=\"%s\"", fresh->processes, file_of(fresh));
 }
 
 /* New connections are refused at once, rather than held until the last request is done. */
@@ -257,8 +262,8 @@ int master_run(struct config *config, const char *path, int listen_fd, const cha
 		return 1;
 	hold_node();
 	start_missing();
-	log_event(LOG_INFO, NULL, "ready", "listen=%s workers=%d threads=%d", strchr(master.node, ':') + 1,
-		config->processes, config->threads);
+	log_event(LOG_INFO, NULL, "ready", "listen=%s workers=%d threads=%d config=\"%s\"",
+		strchr(master.node, ':') + 1, config->processes, config->threads, file_of(config));
 	while (!master.ending || count_children(true) > 0) {
 		switch (next_signal()) {
 		case SIGTERM:

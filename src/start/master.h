@@ -5,8 +5,8 @@
 
 #include "base/config.h"
 
-/* Keep the signals of a pool pending until master_run() waits for them: before anything is set up that a handler of libfcgi's
- * could leave half done. */
+/* Keep the signals of a pool pending until master_run() waits for them: before anything is set up that a handler of
+ * libfcgi's could leave half done. */
 void master_hold_signals(void);
 /* Run workers on the listening socket until SIGTERM or SIGINT.  SIGHUP reads the configuration again (from `path`,
  * which may be NULL), starts new workers with it and drains the old ones; a bad one is refused and the old kept.  Takes

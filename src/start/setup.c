@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <libpq-fe.h>
+
 #include "base/outbound.h"
 #include "base/trust.h"
 #include "llm/provider.h"
@@ -23,8 +25,29 @@ static int check_provider(const char *noun, const char *name, const char *url, c
 	return -1;
 }
 
+/* libpq's own words are not told: they quote pieces, of which one may be a password.  What is neither a list nor a URI
+ * is a database's name. */
+static int check_database(const char *url, char *problem, size_t room)
+{
+	PQconninfoOption *options;
+
+	if (url == NULL || (strchr(url, '=') == NULL && strncmp(url, "postgresql://", 13) != 0 &&
+				   strncmp(url, "postgres://", 11) != 0))
+		return 0;
+	options = PQconninfoParse(url, NULL);
+	if (options == NULL) {
+		snprintf(problem, room,
+			"db.url: libpq does not take it, as `keyword=value ...` or postgresql://host/name.");
+		return -1;
+	}
+	PQconninfoFree(options);
+	return 0;
+}
+
 int setup_check(const struct config *config, char *problem, size_t room)
 {
+	if (check_database(config->db_url, problem, room) < 0)
+		return -1;
 	if (config->outbound_allow != NULL && !outbound_list_valid(config->outbound_allow)) {
 		snprintf(problem, room,
 			"outbound.allow: %.200s is no list of addresses and networks such as 10.1.0.0/16 fd00::/8.",
@@ -35,5 +58,8 @@ int setup_check(const struct config *config, char *problem, size_t room)
 		return -1;
 	if (check_provider("llm", config->llm_provider, config->llm_url, problem, room) < 0)
 		return -1;
-	return check_provider("embed", config->embed_provider, config->embed_url, problem, room);
+	if (check_provider("embed", config->embed_provider, config->embed_url, problem, room) < 0 ||
+		check_provider("transcribe", config->transcribe_provider, config->transcribe_url, problem, room) < 0)
+		return -1;
+	return check_provider("rerank", config->rerank_provider, config->rerank_url, problem, room);
 }

@@ -17,6 +17,9 @@
 
 enum { BACKLOG = 4096 }; /* a full backlog becomes nginx's 502 */
 
+/* What listen_unix() made: by now another pool's may lie at its path. */
+static struct stat made;
+
 bool socket_given(int fd)
 {
 	int listening = 0;
@@ -115,7 +118,7 @@ static int listen_unix(const char *path, int mode, char *problem, size_t room)
 	mask = umask((mode_t)~mode & 0777);
 	bound = fd < 0 ? -1 : bind(fd, (const struct sockaddr *)&address, sizeof(address));
 	umask(mask);
-	if (bound == 0 && listen(fd, BACKLOG) == 0)
+	if (bound == 0 && lstat(path, &made) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	snprintf(problem, room, "Cannot listen on %s: %s.", path, strerror(errno));
 	if (fd >= 0)
@@ -217,6 +220,9 @@ int socket_listen(const char *address, int mode, char *problem, size_t room)
 
 void socket_remove(const char *address)
 {
-	if (*address == '/')
+	struct stat there;
+
+	if (*address == '/' && lstat(address, &there) == 0 && there.st_dev == made.st_dev &&
+		there.st_ino == made.st_ino)
 		unlink(address);
 }

@@ -19,7 +19,7 @@ void socket_name(int fd, char *text, size_t room);
 int socket_hold(const char *name);
 /* Make a given descriptor fit: non-blocking, not inherited. */
 int socket_adopt(int fd);
-/* Remove what socket_listen() made in the file system. */
+/* Remove what socket_listen() made in the file system, unless somebody has put another there since. */
 void socket_remove(const char *address);
 
 #endif

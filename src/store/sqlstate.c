@@ -68,6 +68,18 @@ static void fail_limit(struct task *task, int status, const char *primary, const
 				limits[i].of, subject);
 }
 
+/* Is the database newer than this program?  exedra.check_version() says which versions they have. */
+static bool is_newer(const char *detail)
+{
+	int database, program;
+
+	return detail != NULL &&
+	       sscanf(detail,
+		       "The database has schema version %d and serves programs from %*d on; this program needs %d",
+		       &database, &program) == 2 &&
+	       database > program;
+}
+
 static void fail_ours(struct task *task, const char *sqlstate, const char *primary, const char *detail)
 {
 	int status = atoi(sqlstate + 2);
@@ -87,9 +99,9 @@ static void fail_ours(struct task *task, const char *sqlstate, const char *prima
 		task->failure.retry_after_s = atoi(detail);
 	if (status == 503) {
 		task->failure.retry_after_s = 30;
-		log_event(LOG_ERROR, task, primary,
-			"detail=\"%s\" remedy=\"run exedractl upgrade with this program's release\"",
-			detail == NULL ? "" : detail);
+		log_event(LOG_ERROR, task, primary, "detail=\"%s\" remedy=\"%s\"", detail == NULL ? "" : detail,
+			is_newer(detail) ? "install the newer program"
+					 : "run exedractl upgrade with this program's release");
 	}
 	fail(task, status, "refused", "%s", primary);
 }
