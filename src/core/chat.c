@@ -127,16 +127,17 @@ static void read_opened(struct chat *chat, PGresult *rows)
 	chat->model = chat->model_asked != NULL ? chat->model_asked : keep(chat, rows, "chat_model");
 }
 
-/* From here on the ticket stands for the key. */
+/* From here on the ticket stands for the key.  Memory may run out at once: all of it holds, or nothing. */
 static void take_ticket(struct chat *chat, PGresult *rows, const char *ticket)
 {
 	struct identity *who = &chat->task->identity;
+	int64_t id = db_int(rows, 0, "chat_id");
 
-	chat->id = db_int(rows, 0, "chat_id");
+	who->chat_id = db_int_arg(chat->task->arena, id);
 	who->account_id = db_int(rows, 0, "account_id");
 	who->entry = ENTER_BY_TICKET;
 	who->ticket = ticket;
-	who->chat_id = db_int_arg(chat->task->arena, chat->id);
+	chat->id = id;
 }
 
 /* What opening found, or did not. */

@@ -72,11 +72,12 @@ static void list_sources(struct chat *chat)
 /* Once it is certain what becomes of it. */
 static void count(const struct chat *chat, const char *state, bool charged)
 {
-	int provider = metrics_provider(chat->setup.name, METRICS_CHAT);
+	int provider;
 
 	metrics_add(METRIC_CHATS, metrics_place(LABEL_OUTCOME, state), 0, 1);
 	if (!charged)
-		return;
+		return; /* it may not even be known who was to answer */
+	provider = metrics_provider(chat->setup.name, METRICS_CHAT);
 	metrics_add(METRIC_TOKENS, provider, METRICS_IN, chat->call.usage.prompt_tokens);
 	metrics_add(METRIC_TOKENS, provider, METRICS_OUT, chat->call.usage.completion_tokens);
 }
