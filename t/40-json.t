@@ -406,6 +406,8 @@ subtest 'the type that is said' => sub {
         ['application/json; charset=iso-8859-1',     200, 400],
         ['text/plain; charset=latin1',               200, 400],
         ['text/plain;charset=windows-1252',          200, 400],
+        ['application/json; charset=utf-7',          415, '400/415'],
+        ['application/json; charset=iso-2022-jp',    415, '400/415'],
         ['multipart/form-data; boundary=x',          415, 415],
         ['multipart/form-data',                      415, 415],
         ['x' x 4000,                                 200, 415],
@@ -419,6 +421,7 @@ subtest 'the type that is said' => sub {
     my $named = sub { post($update, '{"name":"' . $_[0] . '"}', type => $_[1])->{json}{workspace}{name} };
     is $named->("caf\xe9", 'text/plain;charset=ISO-8859-1'), 'café', 'Latin-1 that is said to be';
     is $named->("caf\xc3\xa9", 'text/plain;charset=ISO-8859-1'), 'café', 'UTF-8 that is said to be Latin-1';
+    check_reply('Latin-9 is another', post($update, "{\"name\":\"\xa4\"}", type => 'application/json; charset=ISO-8859-15'), 400);
     check_reply('Latin-1 that is not said to be', post($update, "{\"name\":\"caf\xe9\"}", type => 'application/json'), 400);
     post($update, '{"name":"Hall"}');
     $house->calm('types');

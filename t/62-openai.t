@@ -302,8 +302,8 @@ subtest 'calls of tools' => sub {
 # Each: what the calls are, in whatever way they are sent.
 subtest 'calls of tools as they come' => sub {
     my $call = sub { my ($n) = @_; return { id => "call_$n", type => 'function', function => { name => 'f', arguments => "{\"n\":$n}" } } };
-    my %expected = ((map { $_ => [map { $call->($_) } 1, 2] } qw(tools-gemini tools-same-index tools-far-index)),
-        (map { $_ => [$call->(1)] } qw(tools-empty tools-repeats tools-new-ids tools-late-name tools-no-id tools-object)),
+    my %expected = ((map { $_ => [map { $call->($_) } 1, 2] } qw(tools-gemini tools-same-index tools-far-index tools-mixed)),
+        (map { $_ => [$call->(1)] } qw(tools-null tools-ghost tools-empty tools-repeats tools-new-ids tools-late-name tools-no-id tools-object)),
         'tools-extra' => [{ %{ $call->(1) }, extra_content => { google => { thought_signature => 'SIG' } } }],
         'tools-custom' => [{ id => 'call_1', type => 'custom', custom => { name => 'f', input => 'one text' } }]);
     for my $model (sort keys %expected) {
@@ -323,6 +323,17 @@ subtest 'calls of tools as they come' => sub {
         is join('', map { ($_->{function} // {})->{arguments} // ($_->{custom} // {})->{input} } grep { $_->{index} == $#first } @pieces),
             $expected{$model}[-1]{function}{arguments} // 'one text', 'the arguments are a text';
     }
+};
+
+subtest 'calls of tools at the edge' => sub {
+    room($_, chatModel => $_) for qw(tools-only-ghost tools-other-name tools-large);
+    my $said = sub { post({ model => $_[0], messages => [user('use it')] })->{json}{choices}[0] };
+    my $got = $said->('tools-only-ghost');
+    is_deeply [$got->{finish_reason}, $got->{message}{content}, $got->{message}{tool_calls}], ['stop', 'x', undef], 'a call without a name is none';
+    is_deeply [map { [$_->{function}{name}, $_->{function}{arguments}] } @{ $said->('tools-other-name')->{message}{tool_calls} }], [['f', '{}'], ['g', '{}']],
+        'another name is another call';
+    my $call = $said->('tools-large')->{message}{tool_calls}[0];
+    is_deeply [length $call->{id}, length $call->{function}{arguments}], [605, 70_008], 'long ids and arguments are kept';
 };
 
 subtest 'refusals, reasoning, usage' => sub {

@@ -295,7 +295,7 @@ CREATE OR REPLACE FUNCTION exedra.set_provider(tenant_id bigint, name text, kind
 DECLARE
     new_id bigint;
 BEGIN
-    IF (url ~* '^https?://([^\s/?#@\\]*@)?([^\s/?#@:\\[\]]+|\[[0-9a-f:.%]+\])(:\d{1,5})?([/?#][^\s\\]*)?$') IS NOT TRUE THEN
+    IF (url ~* '^https?://([^\s/?#@\\]*@)?([^\s/?#@:\\[\]]+|\[[0-9a-f:.]+\])(:\d{1,5})?([/?#][^\s\\]*)?$') IS NOT TRUE THEN
         RAISE EXCEPTION 'A provider''s URL is that of an http or https server, as https://api.example.com/v1: "%" is not.', url USING ERRCODE = 'EX422';
     END IF;
     PERFORM exedra.work_for(set_provider.tenant_id, NULL, 30);

@@ -5,7 +5,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO exedra.job AS j (tenant_id, kind, subject_id) VALUES (exedra.tenant_id(), enqueue_job.kind, subject)
         ON CONFLICT ON CONSTRAINT job_tenant_id_kind_subject_id_key DO UPDATE
-       SET state = 'waiting', tries = 0, due_at = now(), worker = NULL, ticket = NULL, reason = NULL, changed_at = now();
+       SET state = 'waiting', tries = 0, created_at = now(), due_at = now(), worker = NULL, ticket = NULL, reason = NULL, changed_at = now();
 END $$;
 COMMENT ON FUNCTION exedra.enqueue_job(text, bigint) IS 'Have something done soon; what is being done already is done again afterwards.';
 

@@ -266,10 +266,12 @@ const char *workspace_columns(struct task *task, struct json_object *body, bool 
 	return c.out->at;
 }
 
-/* A collection of this id could not be asked for: Open WebUI's routes have the word where ids stand. */
-static bool is_routes_word(const char *slug)
+const char *workspace_slug(struct arena *arena, const char *name)
 {
-	return strcmp(slug, "search") == 0 || strcmp(slug, "list") == 0;
+	const char *slug = slug_make(arena, SLUG_WORKSPACE, name);
+	bool word = strcmp(slug, "search") == 0 || strcmp(slug, "list") == 0;
+
+	return word ? arena_printf(arena, "%s-1", slug) : slug;
 }
 
 /* Contract: every text that makes a slug, and a number behind it when the slug is taken. */
@@ -277,9 +279,9 @@ static const char *slug_for(struct arena *arena, const char *name, int try)
 {
 	const char *slug;
 
-	if (try > 0 || is_routes_word(slug_make(arena, SLUG_WORKSPACE, name)))
+	if (try > 0)
 		name = arena_printf(arena, "%s-%u", name, 10000000 + secret_below(90000000));
-	slug = slug_make(arena, SLUG_WORKSPACE, name);
+	slug = workspace_slug(arena, name);
 	return *slug == '\0' ? secret_new_uuid(arena) : slug;
 }
 

@@ -15,6 +15,10 @@ extern const char workspace_default_prompt[];
  * NULL, and "default" as provider takes the model away too. */
 const char *workspace_columns(struct task *, struct json_object *body, bool updating);
 
+/* The slug that a name makes, if it is free.  The words search and list get a number: Open WebUI's routes have them
+ * where ids stand, so a collection that went by one could not be asked for. */
+const char *workspace_slug(struct arena *, const char *name);
+
 /* Make a workspace with a slug of its own.  Returns it as JSON and its slug; NULL with the reason in the task. */
 const char *workspace_create(struct task *, const char *name, const char *columns, const char **slug);
 

@@ -158,8 +158,9 @@ static int pass_parts(struct reading *reading, struct json_object *list, enum ll
 static int pass_reasoning(struct reading *reading, struct json_object *delta)
 {
 	struct json_object *text = member(delta, "reasoning_content", json_type_string);
+	bool said = text != NULL && json_object_get_string_len(text) > 0;
 
-	return pass_text(reading, text != NULL ? text : member(delta, "reasoning", json_type_string), LLM_REASONING);
+	return pass_text(reading, said ? text : member(delta, "reasoning", json_type_string), LLM_REASONING);
 }
 
 static int pass_content(struct reading *reading, struct json_object *delta)
@@ -420,7 +421,7 @@ static int ask(struct llm_call *call, struct arena *request, const struct str *b
 		return -1;
 	if (!call->stopped && reading->answered <= MAX_ANSWER)
 		pass_on(reading, "", 0, LLM_TEXT, true);
-	if (reading->tools.n > 0 && strcmp(call->finish_reason, "stop") == 0)
+	if (reading->tools.n_told > 0 && strcmp(call->finish_reason, "stop") == 0)
 		call->finish_reason = "tool_calls";
 	return 0;
 }

@@ -6,15 +6,20 @@
 #include "base/json.h"
 #include "store/secret.h"
 
-enum { NO_INDEX = -1, ID_BYTES = 256, WAITS_BYTES = 65536 };
+enum {
+	NO_INDEX = -1,
+	ID_BYTES = 65536, /* LiteLLM puts Gemini's signature into the id */
+	WAITS_BYTES = 65536,
+};
 
 /* A call that has been begun. */
 struct tool_call {
-	int64_t index;     /* as the provider numbers it, or NO_INDEX */
-	const char *id;    /* NULL: not said yet */
-	bool custom;       /* its input is a text, not arguments */
-	bool told;         /* its first piece has gone out: its name is known */
-	struct str *waits; /* arguments that came before its name */
+	int64_t index;         /* as the provider numbers it, or NO_INDEX */
+	const char *id, *name; /* NULL: not said yet */
+	bool made;             /* the id is ours */
+	bool custom;           /* its input is a text, not arguments */
+	int place;             /* among those that are told, or -1 */
+	struct str *waits;     /* arguments that came before its name */
 };
 
 /* What a piece says. */
@@ -56,12 +61,10 @@ static bool read_piece(struct arena *arena, struct json_object *from, struct pie
 	if (!json_object_is_type(from, json_type_object))
 		return false;
 	*piece = (struct piece){.index = NO_INDEX, .id = text_of(from, "id"), .whole = from};
-	if (json_object_object_get_ex(from, "index", &index)) {
-		if (!json_object_is_type(index, json_type_int) || json_object_get_int64(index) < 0)
-			return false;
+	if (json_object_object_get_ex(from, "index", &index) && json_object_is_type(index, json_type_int) &&
+		json_object_get_int64(index) >= 0)
 		piece->index = json_object_get_int64(index);
-	}
-	piece->custom = json_object_object_get_ex(from, "custom", &function);
+	piece->custom = json_object_object_get_ex(from, "custom", &function) && function != NULL;
 	if (!piece->custom && !json_object_object_get_ex(from, "function", &function))
 		return false;
 	if (!json_object_is_type(function, json_type_object))
@@ -73,21 +76,32 @@ static bool read_piece(struct arena *arena, struct json_object *from, struct pie
 	return true;
 }
 
-/* The call that a piece goes on with; NULL: it begins one.  A name with another id is another call, whatever its
- * number; an id alone may be made anew for every piece. */
+static bool same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* With a name, on a call that has its own: is it another one?  An id alone may be made anew for every piece. */
+static bool is_another(const struct tool_call *call, const struct piece *piece)
+{
+	if (piece->name == NULL || call->name == NULL)
+		return false;
+	return piece->index == NO_INDEX || !same(piece->name, call->name) ||
+	       (piece->id != NULL && !call->made && !same(piece->id, call->id));
+}
+
+/* The call that a piece goes on with; NULL: it begins one. */
 static struct tool_call *find_call(struct tools *tools, const struct piece *piece)
 {
-	struct tool_call *call = NULL;
-	int i;
+	struct tool_call *call;
 
-	for (i = tools->n - 1; i >= 0 && call == NULL; i--)
-		if (piece->index == NO_INDEX || tools->calls[i].index == piece->index)
-			call = &tools->calls[i];
-	if (call == NULL || piece->name == NULL || !call->told)
-		return call;
-	if (piece->index == NO_INDEX)
-		return piece->id != NULL && call->id != NULL && strcmp(piece->id, call->id) == 0 ? call : NULL;
-	return piece->id != NULL && call->id != NULL && strcmp(piece->id, call->id) != 0 ? NULL : call;
+	for (call = tools->calls + tools->n; piece->index == NO_INDEX && call-- > tools->calls;)
+		if (same(piece->id, call->id))
+			return call;
+	for (call = tools->calls + tools->n; call-- > tools->calls;)
+		if (piece->index == NO_INDEX || call->index == piece->index)
+			return is_another(call, piece) ? NULL : call;
+	return NULL;
 }
 
 /* NULL when there are too many. */
@@ -100,7 +114,8 @@ static struct tool_call *begin_call(struct tools *tools, const struct piece *pie
 	if (tools->n == TOOLS_MOST)
 		return NULL;
 	call = &tools->calls[tools->n++];
-	*call = (struct tool_call){.index = piece->index, .custom = piece->custom, .waits = str_new(tools->arena)};
+	*call = (struct tool_call){
+		.index = piece->index, .custom = piece->custom, .place = -1, .waits = str_new(tools->arena)};
 	return call;
 }
 
@@ -123,11 +138,11 @@ static void put_others(struct str *out, struct json_object *from)
 	}
 }
 
-static void put_piece(struct str *out, const struct tool_call *call, int place, const struct piece *piece, bool first)
+static void put_piece(struct str *out, const struct tool_call *call, const struct piece *piece, bool first)
 {
 	const char *kind = call->custom ? "custom" : "function", *field = call->custom ? "input" : "arguments";
 
-	str_printf(out, "%s{\"index\":%d,", out->at[out->len - 1] == '[' ? "" : ",", place);
+	str_printf(out, "%s{\"index\":%d,", out->at[out->len - 1] == '[' ? "" : ",", call->place);
 	if (first) {
 		str_puts(out, "\"id\":");
 		str_json_text(out, call->id);
@@ -136,7 +151,7 @@ static void put_piece(struct str *out, const struct tool_call *call, int place, 
 	str_printf(out, "\"%s\":{", kind);
 	if (first) {
 		str_puts(out, "\"name\":");
-		str_json_text(out, piece->name);
+		str_json_text(out, call->name);
 		str_putc(out, ',');
 	}
 	str_printf(out, "\"%s\":", field);
@@ -144,6 +159,18 @@ static void put_piece(struct str *out, const struct tool_call *call, int place, 
 	str_putc(out, '}');
 	put_others(out, piece->whole);
 	str_putc(out, '}');
+}
+
+/* What a piece adds to its call. */
+static void learn(struct tools *tools, struct tool_call *call, const struct piece *piece)
+{
+	if (call->id == NULL && piece->id != NULL)
+		call->id = arena_strdup(tools->arena, piece->id);
+	if (call->name == NULL && piece->name != NULL)
+		call->name = arena_strdup(tools->arena, piece->name);
+	if (piece->arguments != NULL &&
+		(call->name != NULL || call->waits->len + strlen(piece->arguments) <= WAITS_BYTES))
+		str_puts(call->waits, piece->arguments);
 }
 
 static void take_piece(struct tools *tools, const struct piece *piece, struct str *out)
@@ -155,18 +182,18 @@ static void take_piece(struct tools *tools, const struct piece *piece, struct st
 		call = begin_call(tools, piece);
 	if (call == NULL)
 		return;
-	if (call->id == NULL)
-		call->id = piece->id == NULL ? NULL : arena_strdup(tools->arena, piece->id);
-	if (piece->arguments != NULL && (call->told || call->waits->len + strlen(piece->arguments) <= WAITS_BYTES))
-		str_puts(call->waits, piece->arguments);
-	first = !call->told && piece->name != NULL;
-	if (!call->told && !first)
+	learn(tools, call, piece);
+	if (call->name == NULL)
 		return;
-	if (call->id == NULL)
+	first = call->place < 0;
+	if (first)
+		call->place = tools->n_told++;
+	if (call->id == NULL) {
+		call->made = true;
 		call->id = arena_printf(tools->arena, "call_%s", secret_new_uuid(tools->arena));
+	}
 	if (first || call->waits->len > 0)
-		put_piece(out, call, (int)(call - tools->calls), piece, first);
-	call->told = true;
+		put_piece(out, call, piece, first);
 	str_clear(call->waits);
 }
 

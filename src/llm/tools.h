@@ -18,6 +18,7 @@ struct tools {
 	struct arena *arena; /* of what has to be known from one piece to the next */
 	struct tool_call *calls;
 	int n;
+	int n_told; /* of which a name is known, and so a piece has gone out */
 };
 
 /* Append the pieces of a list to a JSON array of clean ones, which must stand open in `out`: "[", or with pieces behind

@@ -262,21 +262,39 @@ static bool may_be_json(const char *type)
 	       (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
 }
 
-static bool is_charset(const char *type, const char *name)
+/* The charset that a type names: where it begins, and its length; NULL: none. */
+static const char *charset_of(const char *type, size_t *len)
 {
 	const char *charset = type == NULL ? NULL : strcasestr(type, "charset=");
 
 	if (charset == NULL)
-		return false;
+		return NULL;
 	charset += 8 + (charset[8] == '"');
-	return strncasecmp(charset, name, strlen(name)) == 0;
+	*len = strcspn(charset, "\"; \t");
+	return charset;
 }
 
-/* Of two bytes or four a character: nothing that could be read as it stands. */
-static bool is_wide(const char *type)
+/* Can what has no byte above 0x7f be read as it stands? */
+static bool has_ascii(const char *type)
 {
-	return is_charset(type, "utf-16") || is_charset(type, "utf16") || is_charset(type, "utf-32") ||
-	       is_charset(type, "utf32") || is_charset(type, "ucs-");
+	static const char *const begins[] = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", "latin", "windows-125"};
+	const char *charset;
+	size_t len, i = 0;
+
+	charset = charset_of(type, &len);
+	while (charset != NULL && i < sizeof(begins) / sizeof(begins[0]) &&
+		strncasecmp(charset, begins[i], strlen(begins[i])) != 0)
+		i++;
+	return charset == NULL || i < sizeof(begins) / sizeof(begins[0]);
+}
+
+static bool is_latin1(const char *type)
+{
+	size_t len;
+	const char *charset = charset_of(type, &len);
+
+	return charset != NULL && ((len == 10 && strncasecmp(charset, "iso-8859-1", 10) == 0) ||
+					  (len == 6 && strncasecmp(charset, "latin1", 6) == 0));
 }
 
 /* Spring's templates send a text as Latin-1 unless they are told otherwise.  What is UTF-8 all the same stays. */
@@ -285,7 +303,7 @@ static void take_latin1(struct request *req, const char *type)
 	struct str *body;
 	size_t i;
 
-	if ((!is_charset(type, "iso-8859-1") && !is_charset(type, "latin1")) || utf8_valid(req->body, req->body_len))
+	if (!is_latin1(type) || utf8_valid(req->body, req->body_len))
 		return;
 	body = str_new(req->task.arena);
 	for (i = 0; i < req->body_len; i++)
@@ -313,7 +331,7 @@ int request_parse_json(struct request *req)
 		return fail(&req->task, 415, "type_unsupported", "This route takes a JSON object, not multipart.");
 	if (req->body[at] != '{' && !may_be_json(type))
 		return fail(&req->task, 415, "type_unsupported", "This route takes a JSON object.");
-	if (is_wide(type))
+	if (!has_ascii(type))
 		return fail(&req->task, 415, "charset_unsupported", "JSON is taken in UTF-8 only.");
 	take_latin1(req, type);
 	req->json = json_read(&req->task, req->body + begin, req->body_len - begin);

@@ -5,7 +5,6 @@
 
 #include "api/openwebui/file.h"
 #include "base/field.h"
-#include "base/slug.h"
 #include "core/workspace.h"
 #include "store/db.h"
 
@@ -17,7 +16,7 @@ const char *openwebui_own_name(struct request *req, const char *hash)
 /* Under its slug, or the name that made it.  1, 0, or -1 with the reason in the task. */
 static int find(struct request *req, const char *name, struct openwebui_target *target)
 {
-	const char *tries[] = {name, slug_make(req->task.arena, SLUG_WORKSPACE, name)};
+	const char *tries[] = {name, workspace_slug(req->task.arena, name)};
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
@@ -95,7 +94,7 @@ int openwebui_scope_find(struct request *req, struct openwebui_scope *scope)
 		if (is_hash(name))
 			own[n_own++] = openwebui_own_name(req, name);
 		slugs[n_slugs++] = name;
-		slugs[n_slugs++] = slug_make(arena, SLUG_WORKSPACE, name);
+		slugs[n_slugs++] = workspace_slug(arena, name);
 	}
 	rows = db_rows(&req->task, &sql_knowledge_scope,
 		ARGS(db_array(arena, slugs, n_slugs), db_array(arena, files, n_files), db_array(arena, own, n_own)));
