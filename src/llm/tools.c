@@ -90,17 +90,17 @@ static bool is_another(const struct tool_call *call, const struct piece *piece)
 	       (piece->id != NULL && !call->made && !same(piece->id, call->id));
 }
 
-/* The call that a piece goes on with; NULL: it begins one. */
+/* The call that a piece goes on with, the newest first; NULL: it begins one. */
 static struct tool_call *find_call(struct tools *tools, const struct piece *piece)
 {
-	struct tool_call *call;
+	int i;
 
-	for (call = tools->calls + tools->n; piece->index == NO_INDEX && call-- > tools->calls;)
-		if (same(piece->id, call->id))
-			return call;
-	for (call = tools->calls + tools->n; call-- > tools->calls;)
-		if (piece->index == NO_INDEX || call->index == piece->index)
-			return is_another(call, piece) ? NULL : call;
+	for (i = tools->n - 1; i >= 0 && piece->index == NO_INDEX; i--)
+		if (same(piece->id, tools->calls[i].id))
+			return &tools->calls[i];
+	for (i = tools->n - 1; i >= 0; i--)
+		if (piece->index == NO_INDEX || tools->calls[i].index == piece->index)
+			return is_another(&tools->calls[i], piece) ? NULL : &tools->calls[i];
 	return NULL;
 }
 
