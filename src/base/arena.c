@@ -10,8 +10,9 @@
 #include <string.h>
 
 enum {
-	FIRST_BLOCK = 4 * 1024,
+	FIRST_BLOCK = 4608,       /* what a chat needs while its answer comes: it takes no second one */
 	FIRST_WITHIN = 1024,      /* every open stream holds some of these for as long as it lasts */
+	SECOND_BLOCK = 4 * 1024,  /* behind either */
 	LAST_BLOCK = 1024 * 1024, /* blocks double up to here */
 	ALIGN = alignof(max_align_t),
 #ifdef __SANITIZE_ADDRESS__
@@ -48,7 +49,7 @@ static void rewind_to_first(struct arena *arena)
 {
 	arena->at = arena->first;
 	arena->end = arena->first + arena->first_bytes;
-	arena->next_block = 4 * arena->first_bytes;
+	arena->next_block = SECOND_BLOCK;
 }
 
 static struct arena *make(size_t first_bytes)
