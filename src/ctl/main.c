@@ -247,8 +247,7 @@ static int upgrade_within(PGconn *pg, bool init)
 	/* It works, so it is no error: functions that run as their owner are one wall short. */
 	if (unbound)
 		fputs("exedractl: warning: this role is a superuser or has BYPASSRLS, and row-level security does not "
-		      "bind "
-		      "what it owns; better is a plain role that owns the database, as by PGOPTIONS='-c "
+		      "bind what it owns; better is a plain role that owns the database, as by PGOPTIONS='-c "
 		      "role=exedra_owner'.\n",
 			stderr);
 	if (!found && !init) {

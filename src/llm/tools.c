@@ -220,7 +220,7 @@ static void add_piece(struct arena *arena, struct whole *calls, int *n, struct j
 	struct piece piece;
 	struct whole *call;
 
-	if (!read_piece(arena, from, &piece) || piece.index > *n || piece.index >= TOOLS_MOST)
+	if (!read_piece(arena, from, &piece) || piece.index < 0 || piece.index > *n || piece.index >= TOOLS_MOST)
 		return;
 	call = &calls[piece.index];
 	if (piece.index == *n) {

@@ -37,11 +37,12 @@ static int end_chunk(struct completion *c, const char *finish_reason, const char
  * first frame and for nothing else there; others find a choice in it, as in all. */
 static int send_role(struct completion *c)
 {
-	const char *sources = c->webui && !c->role_sent ? openwebui_sources(&c->chat) : NULL;
+	const char *sources;
 
 	if (c->role_sent)
 		return 0;
 	c->role_sent = true;
+	sources = c->webui ? openwebui_sources(&c->chat) : NULL;
 	str_puts(begin_chunk(c), "\"role\":\"assistant\",\"content\":\"\",\"refusal\":null");
 	return end_chunk(c, NULL, sources == NULL ? "" : arena_printf(c->req->task.arena, ",\"sources\":%s", sources));
 }
