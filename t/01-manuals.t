@@ -168,7 +168,7 @@ my @database = $meanings =~ /\{"\w*", \d+, "(\w+)"/g;
 my @functions = ($ours =~ /\{"(\w+)"/g, $source{'src/store/sqlstate.c'} =~ /\{"(limit_\w+)"/g);
 
 # Codes that are chosen at run time; this test knows from what.
-my %known = map { $_ => 1 } 'src/store/sqlstate.c: primary', 'src/store/sqlstate.c: meanings[i].code', 'src/store/sqlstate.c: ours[i].code', 'src/store/sqlstate.c: limits[i].code',
+my %known = map { $_ => 1 } 'src/store/sqlstate.c: primary', 'src/store/sqlstate.c: meaning->code', 'src/store/sqlstate.c: ours[i].code', 'src/store/sqlstate.c: limits[i].code',
     (map { "src/llm/asking.c: $_" } map { "kind->codes.$_" } qw(unreachable forbidden timeout cut refused model busy unavailable error)), 'src/llm/asking.c: asking->kind->codes.invalid',
     'src/base/json.c: fault.code', 'src/web/upload.c: fault->code', 'src/core/extract.c: code', 'src/core/ingest.c: batch.failure.code', 'src/base/log.c: const char *event', 'src/base/task.c: const char *code';
 

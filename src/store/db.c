@@ -116,7 +116,7 @@ static void take_results(struct trip *trip)
 
 	/* Between two statements' results stands one NULL; two in a row mean that nothing more will come. */
 	while (empty < 2) {
-		PGresult *rows = pool_result(trip->conn, trip->deadline_ms, &trip->lost);
+		PGresult *rows = conn_result(trip->conn, trip->deadline_ms, &trip->lost);
 
 		if (trip->lost)
 			return;
@@ -145,7 +145,7 @@ static void run_trip(struct trip *trip)
 		for (i = 0; i < trip->turns[t]->n_calls; i++)
 			if (queue_call(trip->conn, trip->turns[t], i) < 0)
 				trip->lost = true;
-	if (!trip->lost && (!PQpipelineSync(trip->conn->pg) || pool_flush(trip->conn, trip->deadline_ms) != 0))
+	if (!trip->lost && (!PQpipelineSync(trip->conn->pg) || conn_flush(trip->conn, trip->deadline_ms) != 0))
 		trip->lost = true;
 	if (!trip->lost)
 		take_results(trip);

@@ -2,17 +2,12 @@
 #include "store/pool.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "statements.h"
 
 static struct {
 	pthread_mutex_t lock;
@@ -43,15 +38,6 @@ static void count(int in_use)
 	metrics_add(METRIC_DB_IN_USE, 0, 0, in_use);
 }
 
-static void conn_free(struct conn *conn)
-{
-	if (conn == NULL)
-		return;
-	PQfinish(conn->pg);
-	free(conn->prepared);
-	free(conn);
-}
-
 void pool_close(void)
 {
 	struct conn *conn;
@@ -64,137 +50,6 @@ void pool_close(void)
 	}
 	count(0);
 	pthread_mutex_unlock(&pool.lock);
-}
-
-int pool_flush(struct conn *conn, int64_t deadline_ms)
-{
-	struct pollfd wait = {.fd = PQsocket(conn->pg), .events = POLLIN | POLLOUT};
-	int flushed;
-
-	while ((flushed = PQflush(conn->pg)) == 1) {
-		if (poll(&wait, 1, clock_left_ms(deadline_ms)) == 0)
-			return -1;
-		/* Reading what came lets a server that is itself stuck on writing go on. */
-		if ((wait.revents & ~POLLOUT) != 0 && !PQconsumeInput(conn->pg))
-			return -1;
-	}
-	return flushed;
-}
-
-PGresult *pool_result(struct conn *conn, int64_t deadline_ms, bool *late)
-{
-	struct pollfd wait = {.fd = PQsocket(conn->pg), .events = POLLIN};
-
-	while (PQisBusy(conn->pg)) {
-		int ready = poll(&wait, 1, clock_left_ms(deadline_ms));
-
-		if ((ready < 0 && errno == EINTR))
-			continue;
-		if (ready == 0 || !PQconsumeInput(conn->pg)) {
-			*late = true;
-			return NULL;
-		}
-	}
-	return PQgetResult(conn->pg);
-}
-
-static void quiet(void *arg, const PGresult *notice)
-{
-	(void)arg;
-	(void)notice;
-}
-
-/* PQexecParams() that does not wait for ever: a server may take a connection and then fall silent. */
-static PGresult *ask_first(struct conn *conn, const char *text, const char *arg, int64_t deadline_ms)
-{
-	PGresult *rows = NULL, *more;
-	bool late = false;
-
-	if (!PQsendQueryParams(conn->pg, text, 1, NULL, &arg, NULL, NULL, 0) || pool_flush(conn, deadline_ms) != 0)
-		return NULL;
-	while ((more = pool_result(conn, deadline_ms, &late)) != NULL) {
-		PQclear(rows);
-		rows = more;
-	}
-	if (!late)
-		return rows;
-	PQclear(rows);
-	return NULL;
-}
-
-/* As of a schema that is missing (store/sqlstate.c): it does not pass by waiting. */
-static int unfit(struct task *task)
-{
-	fail(task, 503, "database_setup", "The database is not set up for this program.");
-	task->failure.retry_after_s = 5;
-	return -1;
-}
-
-/* The session's settings, and the check that row-level security binds us. */
-static int conn_start(struct task *task, struct conn *conn, int64_t deadline_ms)
-{
-	char timeout[16];
-	PGresult *rows;
-	int result = -1;
-
-	snprintf(timeout, sizeof(timeout), "%ds", pool.config->db_timeout_s);
-	rows = ask_first(conn, sql_session_start.text, timeout, deadline_ms);
-	if (PQresultStatus(rows) != PGRES_TUPLES_OK || PQntuples(rows) != 1) {
-		log_event(LOG_ERROR, task, "database_start", "error=\"%s\"",
-			rows == NULL ? PQerrorMessage(conn->pg) : PQresultErrorMessage(rows));
-	} else if (strcmp(PQgetvalue(rows, 0, 0), "t") != 0) {
-		log_event(LOG_ERROR, task, "database_role",
-			"role=%s problem=\"the role is a superuser or has BYPASSRLS, so nothing would keep tenants "
-			"apart; set db.url to a plain role\"",
-			PQuser(conn->pg));
-		unfit(task);
-	} else if (!PQgetisnull(rows, 0, 1)) {
-		log_event(LOG_ERROR, task, "database_rls",
-			"tables=\"%s\" problem=\"row-level security is not forced; run exedractl upgrade\"",
-			PQgetvalue(rows, 0, 1));
-		unfit(task);
-	} else {
-		result = 0;
-	}
-	PQclear(rows);
-	return result;
-}
-
-static struct conn *conn_open(struct task *task, int64_t deadline_ms)
-{
-	/* dbname is expanded first, so that what it says itself about the rest is kept: later keywords win. */
-	const char *const keywords[] = {
-		"connect_timeout", "tcp_user_timeout", "fallback_application_name", "dbname", NULL};
-	const char *const values[] = {"5", "30000", "exedra", pool.config->db_url, NULL};
-	struct conn *conn = calloc(1, sizeof(*conn));
-
-	if (conn == NULL || (conn->prepared = calloc(N_STATEMENTS, 1)) == NULL) {
-		conn_free(conn);
-		return NULL;
-	}
-	conn->pg = PQconnectdbParams(keywords, values, 1);
-	if (PQstatus(conn->pg) != CONNECTION_OK) {
-		log_event(LOG_ERROR, task, "database_connect", "error=\"%s\"", PQerrorMessage(conn->pg));
-		conn_free(conn);
-		return NULL;
-	}
-	PQsetNoticeReceiver(conn->pg, quiet, NULL);
-	if (PQsetnonblocking(conn->pg, 1) != 0 || conn_start(task, conn, deadline_ms) < 0 ||
-		!PQenterPipelineMode(conn->pg)) {
-		conn_free(conn);
-		return NULL;
-	}
-	return conn;
-}
-
-/* An idle connection has nothing to say: if its socket is readable, the server has closed it (or sent a notice). */
-static bool conn_alive(struct conn *conn)
-{
-	struct pollfd look = {.fd = PQsocket(conn->pg), .events = POLLIN};
-
-	if (poll(&look, 1, 0) == 0)
-		return true;
-	return PQconsumeInput(conn->pg) && PQstatus(conn->pg) == CONNECTION_OK && poll(&look, 1, 0) == 0;
 }
 
 /* With the lock held, as the next three. */
@@ -405,7 +260,7 @@ struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rid
 		conn = NULL;
 		drop_lost();
 	}
-	if (conn == NULL && (conn = conn_open(task, deadline_ms)) == NULL) {
+	if (conn == NULL && (conn = conn_open(task, pool.config, deadline_ms)) == NULL) {
 		forget_place(self->willing);
 		leave_bulk(task);
 		unavailable(task);

@@ -3,19 +3,11 @@
 #ifndef EXEDRA_POOL_H
 #define EXEDRA_POOL_H
 
-#include <libpq-fe.h>
 #include <semaphore.h>
 
 #include "base/config.h"
 #include "base/task.h"
-
-struct conn {
-	PGconn *pg;
-	struct conn *next;       /* in the free list */
-	unsigned char *prepared; /* per statement id: it has been prepared, or is about to be in what is queued */
-	bool broken;             /* not to be used again */
-	bool shared;             /* taken by who would share it */
-};
+#include "store/conn.h"
 
 /* Work that waits for a connection and may be done along with somebody else's. */
 struct rider {
@@ -39,12 +31,6 @@ struct rider *pool_riders(int most);
 void pool_let_off(struct rider *list);
 /* Give it back; a broken one is closed. */
 void pool_give(struct task *, struct conn *);
-
-/* The next result of a connection in pipeline mode, waiting until the deadline; *late is set when it has passed or the
- * connection is gone.  NULL is also what ends each statement's results. */
-PGresult *pool_result(struct conn *, int64_t deadline_ms, bool *late);
-/* Push out what is queued; -1 when the connection is gone or the deadline has passed. */
-int pool_flush(struct conn *, int64_t deadline_ms);
 
 /* Settings that statements need. */
 const struct config *pool_config(void);

@@ -8,7 +8,7 @@
 #include "base/log.h"
 
 /* The longest prefix that fits wins: five characters before the class of two. */
-static const struct {
+static const struct meaning {
 	const char *prefix;
 	int status;
 	const char *code, *message;
@@ -106,10 +106,26 @@ static void fail_ours(struct task *task, const char *sqlstate, const char *prima
 	fail(task, status, "refused", "%s", primary);
 }
 
+static const struct meaning *meaning_of(const char *sqlstate)
+{
+	size_t i = 0;
+
+	while (strncmp(sqlstate, meanings[i].prefix, strlen(meanings[i].prefix)) != 0)
+		i++;
+	return &meanings[i];
+}
+
+static void fail_with(struct task *task, const struct meaning *meaning)
+{
+	fail(task, meaning->status, meaning->code, "%s", meaning->message);
+	if (meaning->status == 503)
+		task->failure.retry_after_s = 5;
+}
+
 void sqlstate_fail(
 	struct task *task, const char *sqlstate, const char *primary, const char *detail, const char *stmt_name)
 {
-	size_t i;
+	const struct meaning *meaning;
 
 	if (sqlstate == NULL)
 		sqlstate = "08006";
@@ -117,17 +133,19 @@ void sqlstate_fail(
 		fail_ours(task, sqlstate, primary, detail);
 		return;
 	}
-	for (i = 0; strncmp(sqlstate, meanings[i].prefix, strlen(meanings[i].prefix)) != 0; i++)
-		;
-	log_event(meanings[i].status >= 500 ? LOG_ERROR : LOG_DEBUG, task, meanings[i].code,
+	meaning = meaning_of(sqlstate);
+	log_event(meaning->status >= 500 ? LOG_ERROR : LOG_DEBUG, task, meaning->code,
 		"statement=%s sqlstate=%s error=\"%s\"%s", stmt_name, sqlstate, primary == NULL ? "" : primary,
-		strcmp(meanings[i].code, "database_setup") == 0
+		strcmp(meaning->code, "database_setup") == 0
 			? " remedy=\"run exedractl init or upgrade, with --runtime-role if the workers have a role of "
 			  "their own\""
 			: "");
-	fail(task, meanings[i].status, meanings[i].code, "%s", meanings[i].message);
-	if (meanings[i].status == 503)
-		task->failure.retry_after_s = 5;
+	fail_with(task, meaning);
+}
+
+void sqlstate_fail_setup(struct task *task)
+{
+	fail_with(task, meaning_of("42501"));
 }
 
 bool sqlstate_retriable(const char *sqlstate)
