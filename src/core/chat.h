@@ -94,7 +94,7 @@ struct chat {
 	struct provider_setup setup;
 	struct arena *scratch; /* memory until the model has been asked: history, messages */
 	size_t prompt_bytes;   /* of all that the model is shown */
-	void *opened;          /* the row all this stands in; for chat.c only */
+	void *opened;          /* the row all this stands in; for opening.c and chat.c only */
 	const char *held;      /* the ticket under which it has a place under limits (core/limit.h); NULL: none */
 
 	/* What was found, and what came of it. */
@@ -110,7 +110,7 @@ struct chat {
 	struct str *tool_calls; /* the model's calls, pieces of arrays; NULL: none came */
 	enum chat_end end;
 	const char *reason;  /* of a failure: its code */
-	struct doubt *doubt; /* until it is known how it ended; for outcome.c and chat.c only */
+	struct doubt *doubt; /* until it is known how it ended; for outcome.c and opening.c only */
 	bool charged;        /* it stands in the ledger, or will */
 	bool closing;        /* the database has been told how it ended, whether it has heard or not */
 	bool stored;         /* the outcome stands in the database */
@@ -121,11 +121,6 @@ struct chat {
 	struct open_chat *watched; /* for watch.c only */
 };
 
-/* Is there such a workspace, and such a thread in it (NULL: not asked)?  -1 with workspace_unknown or thread_unknown in
- * the task when not. */
-int chat_find(struct task *, const char *slug, const char *thread);
-/* Take the caller's conversation out of what the model is shown. */
-int chat_reset(const struct chat *);
 /* Go through all four steps.  0 when there is an answer, a refusal, an empty completion, or the client has gone (see
  * end); -1 with the reason in the task.  From a failure after chat_run() has opened the chat, chat.id is not 0. */
 int chat_run(struct chat *);

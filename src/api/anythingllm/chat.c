@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "core/carry.h"
 #include "core/chat.h"
+#include "core/opening.h"
 #include "store/secret.h"
 #include "web/reply.h"
 #include "web/stream.h"
@@ -155,7 +156,7 @@ static int refuse(struct talk *talk)
 	struct failure failure = task->failure;
 
 	fail_clear(task);
-	if (chat_find(task, talk->chat.slug, talk->chat.thread) < 0)
+	if (opening_find(task, talk->chat.slug, talk->chat.thread) < 0)
 		return tell_unknown(talk);
 	task->failure = failure;
 	return -1;
@@ -207,7 +208,7 @@ static int read_documents(struct talk *talk)
 
 	if (talk->n_documents == 0 || talk->chat.message == NULL)
 		return 0;
-	if (chat_find(task, talk->chat.slug, talk->chat.thread) < 0)
+	if (opening_find(task, talk->chat.slug, talk->chat.thread) < 0)
 		return tell_unknown(talk);
 	for (i = 0; i < talk->n_documents; i++) {
 		struct json_object *item = talk->documents[i];
@@ -353,7 +354,7 @@ static int ask(struct request *req, bool streamed)
 	stream_open(&talk->stream, req, "text/event-stream");
 	if (read_question(talk) < 0 || read_documents(talk) < 0)
 		return -1;
-	if (talk->reset && chat_reset(&talk->chat) < 0)
+	if (talk->reset && opening_reset(&talk->chat) < 0)
 		return tell_unknown(talk);
 	if (talk->reset && (talk->chat.message == NULL || !known_mode(talk->chat.mode))) {
 		send_whole(talk, "Chat history was reset!", true, false);
