@@ -188,7 +188,7 @@ BEGIN
     INSERT INTO exedra.job AS j (tenant_id, kind, subject_id, due_at)
     SELECT exedra.tenant_id(), what, u, now() + make_interval(secs => seconds) FROM unnest(subjects) u
         ON CONFLICT (tenant_id, kind, subject_id) DO UPDATE
-       SET state = 'waiting', tries = 0, due_at = excluded.due_at, worker = NULL, ticket = NULL, reason = NULL, changed_at = now()
+       SET state = 'waiting', tries = 0, due_at = excluded.due_at, place = excluded.place, worker = NULL, ticket = NULL, reason = NULL, changed_at = now()
      WHERE anew OR (j.state = 'failed' AND j.changed_at < now() - interval '1 hour');
 END $$;
 COMMENT ON FUNCTION exedra.enqueue_later(text, bigint[], double precision, boolean) IS 'Have things done in so many seconds; unless `anew`, what is under way or has failed within the hour is left alone.';
@@ -287,7 +287,7 @@ BEGIN
     INSERT INTO exedra.job AS j (tenant_id, kind, subject_id)
     SELECT t.id, 'embed_check', 0 FROM exedra.tenant t WHERE t.id = coalesce(NEW.tenant_id, OLD.tenant_id)
         ON CONFLICT (tenant_id, kind, subject_id) DO UPDATE
-       SET state = 'waiting', tries = 0, due_at = now(), worker = NULL, ticket = NULL, reason = NULL, changed_at = now();
+       SET state = 'waiting', tries = 0, due_at = now(), place = excluded.place, worker = NULL, ticket = NULL, reason = NULL, changed_at = now();
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION exedra.embedder_changed() IS 'Trigger: have a tenant''s documents looked through when another embedder may be wanted for them.';
@@ -311,7 +311,7 @@ BEGIN
         INSERT INTO exedra.job AS j (tenant_id, kind, subject_id, due_at)
         SELECT t.id, 'embed_check', 0, now() + make_interval(secs => 0.02 * row_number() OVER (ORDER BY t.id)) FROM exedra.tenant t
             ON CONFLICT (tenant_id, kind, subject_id) DO UPDATE
-           SET state = 'waiting', tries = 0, due_at = excluded.due_at, worker = NULL, ticket = NULL, reason = NULL, changed_at = now();
+           SET state = 'waiting', tries = 0, due_at = excluded.due_at, place = excluded.place, worker = NULL, ticket = NULL, reason = NULL, changed_at = now();
     END IF;
     RETURN true;
 END $$;

@@ -81,6 +81,7 @@ CREATE TABLE exedra.job (
     state       exedra.job_state NOT NULL DEFAULT 'waiting',
     tries       integer NOT NULL DEFAULT 0,
     due_at      timestamptz NOT NULL DEFAULT now(),
+    place       bigint NOT NULL,
     worker      text,
     ticket      uuid,
     reason      text,
@@ -88,12 +89,16 @@ CREATE TABLE exedra.job (
     changed_at  timestamptz NOT NULL DEFAULT now(),
     UNIQUE (tenant_id, kind, subject_id)
 );
-CREATE INDEX job_due ON exedra.job (due_at) WHERE state = 'waiting';
+CREATE INDEX job_place ON exedra.job (place, id) WHERE state = 'waiting';
+CREATE INDEX job_last ON exedra.job (tenant_id, place) WHERE state = 'waiting';
 CREATE INDEX job_worker ON exedra.job (worker) WHERE state = 'running';
+-- Where the line is: the place of the job that was begun last.
+CREATE SEQUENCE exedra.job_front;
 COMMENT ON TABLE exedra.job IS 'Work that outlasts the request that asked for it; done, its row goes.';
 COMMENT ON COLUMN exedra.job.kind IS 'read_file: read a file and store what is in it; embed_version: make the vectors of a text; embed_check: look for texts that want them; merge_words: put small segments of words together.';
 COMMENT ON COLUMN exedra.job.subject_id IS 'The file, version or segment that it is about; of embed_check the version after which to look.';
 COMMENT ON COLUMN exedra.job.due_at IS 'Not before then: a job that failed is tried again later.';
+COMMENT ON COLUMN exedra.job.place IS 'Its place in the line, behind its tenant''s own: tenants with many jobs and tenants with few take turns.';
 COMMENT ON COLUMN exedra.job.ticket IS 'Proof with which the worker that took the job works for its tenant.';
 COMMENT ON COLUMN exedra.job.worker IS 'Which worker has taken it, as node/pool/uuid; when it dies the job waits again.';
 

@@ -156,8 +156,8 @@ INSERT INTO exedra.document (id, tenant_id, uuid, file_id, external_id, folder, 
     chunk_source, published, word_count, token_estimate) OVERRIDING SYSTEM VALUE
     SELECT i, tenant, gen_random_uuid(), i, 'x' || i, 'custom-documents', 'd' || i || '.json', i, 'T', 'u', 'a', 'd', 's', 'c', 'p', 1, 1 FROM things;
 INSERT INTO exedra.document_version (id, tenant_id, sha256, n_chunks) OVERRIDING SYSTEM VALUE SELECT i, tenant, sha256(''), 2 FROM things;
-INSERT INTO exedra.job (id, tenant_id, kind, subject_id, state, worker, ticket) OVERRIDING SYSTEM VALUE
-    SELECT i, tenant, 'read_file', i, CASE WHEN i % 100 = 0 THEN 'waiting' ELSE 'running' END::exedra.job_state, 'w1', md5((8 * i + 1)::text)::uuid FROM things;
+INSERT INTO exedra.job (id, tenant_id, kind, subject_id, place, state, worker, ticket) OVERRIDING SYSTEM VALUE
+    SELECT i, tenant, 'read_file', i, i, CASE WHEN i % 100 = 0 THEN 'waiting' ELSE 'running' END::exedra.job_state, 'w1', md5((8 * i + 1)::text)::uuid FROM things;
 INSERT INTO exedra.document_text SELECT tenant, i, 0, 'The whole text.' FROM things;
 INSERT INTO exedra.chunk (tenant_id, version_id, no, text) SELECT tenant, i, no, 'chunk' FROM things, generate_series(0, 1) no;
 INSERT INTO exedra.segment (id, tenant_id, language, n_chunks) OVERRIDING SYSTEM VALUE SELECT i, tenant, 'simple', 2 FROM things;
