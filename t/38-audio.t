@@ -152,6 +152,23 @@ subtest 'Open WebUI' => sub {
     exedractl($db, qw(setting unset acme transcription_model));
 };
 
+# A pool of one process, to which nobody else's workers lend a hand.
+subtest 'one that takes long' => sub {
+    my $apart = database();
+    my $one = start_exedra(db => $apart, settings => { %settings, processes => 1, 'transcribe.timeout' => 120 });
+    my $beta = tenant($apart, 'beta');
+    exedractl($apart, qw(setting set beta transcription_model gate));
+    my $long = upload($one, $beta->{key}, 'long.wav', wav(my $words = words()), type => 'audio/wav');
+    wait_for { $provider->asked("hear $words") } 20, 'the recording to be heard';
+    my $text = upload($one, $beta->{key}, 'short.txt', 'Read meanwhile.');
+    is_deeply read_at_last($one, $beta->{key}, $text->{id}), { status => 'completed' }, 'does not hold up what comes after it';
+    is_deeply http($one, GET => "/api/v1/files/$long->{id}/process/status", key => $beta->{key})->{json}, { status => 'pending' }, 'while it is still being heard';
+    ok $one->stop, 'the pool can end meanwhile';
+    $one = start_exedra(db => $apart, settings => { %settings, processes => 1 });
+    $provider->open_gate;
+    is_deeply read_at_last($one, $beta->{key}, $long->{id}), { status => 'completed' }, 'and it is heard by the next';
+};
+
 # POST /v1/audio/transcriptions, as OpenAI's SDKs call it.
 subtest 'the route of OpenAI' => sub {
     my $ask = sub { my ($bytes, %fields) = @_; my %with = (filename => delete $fields{filename} // 'speech.wav', type => delete $fields{type} // 'audio/wav');

@@ -24,6 +24,8 @@ enum {
 	MAX_TRIES = 5,     /* of a job that fails for a reason that may pass */
 	FIRST_PAUSE_S = 5, /* before the second try; twice as long before each further one */
 	COUNT_S = 2,       /* between two counts of those that wait */
+	MAX_HANDS = 3,     /* threads at work on jobs */
+	SLOW_S = 5,        /* a job that takes longer has another thread begin the next */
 };
 
 static const struct job_kind kinds[] = {
@@ -34,14 +36,22 @@ static const struct job_kind kinds[] = {
 	{"retain", retain_job, retain_job_failed},
 };
 
+/* A thread that does jobs.  The first stays; the others come while all before them are at slow jobs, a recording that
+ * is being transcribed say, and go when nothing is left to do. */
+struct hand {
+	bool hired;
+	struct task *task; /* of the job under way, begun then */
+	int64_t began_ms;
+};
+
 static struct {
 	pthread_mutex_t lock;
-	pthread_cond_t stirred;
-	pthread_t thread;
+	pthread_cond_t stirred, left;
 	const struct config *config;
-	bool running, stopping, asked;
-	struct task *task; /* of the job under way */
-} worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .stirred = PTHREAD_COND_INITIALIZER};
+	bool stopping, asked;
+	struct hand hands[MAX_HANDS];
+	int n_hired;
+} worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .stirred = PTHREAD_COND_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
 
 void job_stir(void)
 {
@@ -125,15 +135,21 @@ static void end_job(
 			again ? db_int_arg(task->arena, pause_s) : NULL));
 }
 
-static void set_task(struct task *task)
+static void set_task(struct hand *hand, struct task *task)
 {
+	if (hand == NULL)
+		return;
 	pthread_mutex_lock(&worker.lock);
-	worker.task = task;
+	hand->task = task;
+	hand->began_ms = clock_ms();
+	/* Who came too late to stop it. */
+	if (task != NULL && worker.stopping)
+		http_stop_task(task, STOP_ENDING);
 	pthread_mutex_unlock(&worker.lock);
 }
 
 /* Take one and do it.  False when there is none, or the database is away. */
-static bool work_once(const struct config *config, struct arena *arena)
+static bool work_once(const struct config *config, struct arena *arena, struct hand *hand)
 {
 	struct task task = {.arena = arena, .id = "job", .gone_fd = -1};
 	PGresult *job = db_rows(&task, &sql_job_claim, ARGS(worker_id()));
@@ -152,15 +168,117 @@ static bool work_once(const struct config *config, struct arena *arena)
 		.tenant_id = db_int(job, 0, "tenant_id"),
 		.role = ADMIN};
 	task.id = arena_printf(arena, "job-%s", db_text(job, 0, "job_id"));
-	set_task(&task);
+	set_task(hand, &task);
 	metrics_add(METRIC_JOBS_RUNNING, metrics_place(LABEL_KIND, kind->name), 0, 1);
 	end_job(&task, config, kind, job, run(&task, config, kind, db_text(job, 0, "subject_id")));
 	metrics_add(METRIC_JOBS_RUNNING, metrics_place(LABEL_KIND, kind->name), 0, -1);
-	set_task(NULL);
+	set_task(hand, NULL);
 	return true;
 }
 
-void job_tick(void)
+static int work(const struct config *config, int most, int seconds, struct hand *hand)
+{
+	int64_t deadline_ms = clock_ms() + seconds * 1000;
+	struct arena *arena = arena_new();
+	int n = 0;
+
+	while (arena != NULL && n < most && clock_ms() < deadline_ms && work_once(config, arena, hand)) {
+		n++;
+		arena_empty(arena);
+	}
+	if (arena != NULL)
+		arena_free(arena);
+	return n;
+}
+
+int job_work(const struct config *config, int most, int seconds)
+{
+	return work(config, most, seconds, NULL);
+}
+
+/* Wait until something is asked for, or it is time to look. */
+static void wait_for_work(void)
+{
+	int64_t until_ms = clock_ms() + LOOK_S * 1000;
+	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+
+	pthread_mutex_lock(&worker.lock);
+	while (!worker.stopping && !worker.asked)
+		if (pthread_cond_clockwait(&worker.stirred, &worker.lock, CLOCK_MONOTONIC, &until) != 0)
+			break;
+	worker.asked = false;
+	pthread_mutex_unlock(&worker.lock);
+}
+
+static bool is_stopping(void)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&worker.lock);
+	stopping = worker.stopping;
+	pthread_mutex_unlock(&worker.lock);
+	return stopping;
+}
+
+static void leave(struct hand *hand)
+{
+	pthread_mutex_lock(&worker.lock);
+	hand->hired = false;
+	worker.n_hired--;
+	pthread_cond_signal(&worker.left);
+	pthread_mutex_unlock(&worker.lock);
+}
+
+static void *thread_main(void *thing)
+{
+	struct hand *hand = thing;
+	bool noted = hand != worker.hands;
+
+	while (!is_stopping()) {
+		noted = noted || embed_note(worker.config) == 0;
+		if (work(worker.config, 1, 1, hand) > 0)
+			continue;
+		if (hand != worker.hands)
+			break;
+		wait_for_work();
+	}
+	leave(hand);
+	return NULL;
+}
+
+/* With the lock held. */
+static void hire(struct hand *hand)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	hand->hired = pthread_create(&thread, &attributes, thread_main, hand) == 0;
+	pthread_attr_destroy(&attributes);
+	if (!hand->hired)
+		log_event(LOG_WARNING, NULL, "thread_refused", "thread=job");
+	worker.n_hired += hand->hired;
+}
+
+/* Slow jobs hold up the others no longer than this. */
+static void relieve(void)
+{
+	struct hand *hand, *vacant = NULL;
+	bool all_slow = true;
+
+	pthread_mutex_lock(&worker.lock);
+	for (hand = worker.hands; hand < worker.hands + MAX_HANDS; hand++)
+		if (!hand->hired)
+			vacant = hand;
+		else if (hand->task == NULL || clock_ms() - hand->began_ms < SLOW_S * 1000)
+			all_slow = false;
+	if (worker.hands[0].hired && all_slow && vacant != NULL && !worker.stopping)
+		hire(vacant);
+	pthread_mutex_unlock(&worker.lock);
+}
+
+static void count_waiting(void)
 {
 	struct task task = {.gone_fd = -1, .id = "upkeep", .db_patience_ms = 2000};
 	int64_t n[sizeof(kinds) / sizeof(kinds[0])] = {0};
@@ -180,80 +298,31 @@ void job_tick(void)
 	arena_free(task.arena);
 }
 
-int job_work(const struct config *config, int most, int seconds)
+void job_tick(void)
 {
-	int64_t deadline_ms = clock_ms() + seconds * 1000;
-	struct arena *arena = arena_new();
-	int n = 0;
-
-	while (arena != NULL && n < most && clock_ms() < deadline_ms && work_once(config, arena)) {
-		n++;
-		arena_empty(arena);
-	}
-	if (arena != NULL)
-		arena_free(arena);
-	return n;
-}
-
-/* Wait until something is asked for, or it is time to look.  False when the process ends. */
-static bool wait_for_work(void)
-{
-	int64_t until_ms = clock_ms() + LOOK_S * 1000;
-	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
-	bool go_on;
-
-	pthread_mutex_lock(&worker.lock);
-	while (!worker.stopping && !worker.asked)
-		if (pthread_cond_clockwait(&worker.stirred, &worker.lock, CLOCK_MONOTONIC, &until) != 0)
-			break;
-	worker.asked = false;
-	go_on = !worker.stopping;
-	pthread_mutex_unlock(&worker.lock);
-	return go_on;
-}
-
-static bool is_stopping(void)
-{
-	bool stopping;
-
-	pthread_mutex_lock(&worker.lock);
-	stopping = worker.stopping;
-	pthread_mutex_unlock(&worker.lock);
-	return stopping;
-}
-
-static void *thread_main(void *unused)
-{
-	bool noted = false;
-
-	(void)unused;
-	do {
-		noted = noted || embed_note(worker.config) == 0;
-		while (job_work(worker.config, 1, 1) > 0)
-			if (is_stopping())
-				break;
-	} while (wait_for_work());
-	return NULL;
+	relieve();
+	count_waiting();
 }
 
 void job_start(const struct config *config)
 {
+	pthread_mutex_lock(&worker.lock);
 	worker.config = config;
-	worker.running = pthread_create(&worker.thread, NULL, thread_main, NULL) == 0;
-	if (!worker.running)
-		log_event(LOG_WARNING, NULL, "thread_refused", "thread=job");
+	hire(&worker.hands[0]);
+	pthread_mutex_unlock(&worker.lock);
 }
 
 void job_stop(void)
 {
-	if (!worker.running)
-		return;
+	struct hand *hand;
+
 	pthread_mutex_lock(&worker.lock);
 	worker.stopping = true;
-	if (worker.task != NULL)
-		http_stop_task(worker.task, STOP_ENDING);
+	for (hand = worker.hands; hand < worker.hands + MAX_HANDS; hand++)
+		if (hand->task != NULL)
+			http_stop_task(hand->task, STOP_ENDING);
 	pthread_cond_signal(&worker.stirred);
+	while (worker.n_hired > 0)
+		pthread_cond_wait(&worker.left, &worker.lock);
 	pthread_mutex_unlock(&worker.lock);
-	pthread_join(worker.thread, NULL);
-	worker.running = false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * Work that outlasts its request: rows of exedra.job, taken by one thread of each worker process, or by `exedractl
- * work`. */
+ * Work that outlasts its request: rows of exedra.job, taken by a thread of each worker process, by some more while that
+ * is at something slow, or by `exedractl work`. */
 #ifndef EXEDRA_JOB_H
 #define EXEDRA_JOB_H
 
@@ -22,9 +22,9 @@ void job_stir(void);
 /* Do what is due: at most `most` jobs, none begun after so many seconds.  How many were done. */
 int job_work(const struct config *, int most, int seconds);
 
-/* Upkeep, once a second: how many jobs wait, for the metrics. */
+/* Upkeep, once a second: one more thread where all are at slow jobs; how many wait, for the metrics. */
 void job_tick(void);
-/* In a worker process: the thread.  job_stop() lets the job under way go on elsewhere, later. */
+/* In a worker process: the threads.  job_stop() lets the jobs under way go on elsewhere, later. */
 void job_start(const struct config *);
 void job_stop(void);
 
