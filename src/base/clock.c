@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/clock.h"
 
+#include <errno.h>
 #include <time.h>
+
+/* ThreadSanitizer (gcc 12) does not know sem_clockwait(): it has to be told what came before sem_post(). */
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#else
+#define __tsan_acquire(address) ((void)(address))
+#endif
 
 int64_t clock_us(void)
 {
@@ -30,4 +38,17 @@ void clock_pause_ms(int ms)
 	const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
 
 	nanosleep(&time, NULL);
+}
+
+bool clock_wait(sem_t *semaphore, int64_t deadline_ms)
+{
+	const struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
+	int result;
+
+	do
+		result = deadline_ms == 0 ? sem_wait(semaphore) : sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
+	while (result < 0 && errno == EINTR);
+	if (result == 0)
+		__tsan_acquire(semaphore);
+	return result == 0;
 }

@@ -3,6 +3,8 @@
 #ifndef EXEDRA_CLOCK_H
 #define EXEDRA_CLOCK_H
 
+#include <semaphore.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Milliseconds since some fixed moment; never goes back. */
@@ -13,5 +15,8 @@ int64_t clock_us(void);
 int clock_left_ms(int64_t deadline_ms);
 /* Wait so long, or until a signal comes. */
 void clock_pause_ms(int ms);
+/* Wait for a semaphore, whatever signals come, until a deadline on clock_ms() (0: for ever).  False when it has passed.
+ */
+bool clock_wait(sem_t *, int64_t deadline_ms);
 
 #endif

@@ -133,16 +133,13 @@ static bool leave_idlers(struct idler *self)
 static bool wait_for_lead(void)
 {
 	struct idler self = {.next = worker.idle};
-	struct timespec until;
 
 	sem_init(&self.called, 0, 0);
 	worker.idle = &self;
 	worker.n_waiting++;
 	do {
 		pthread_mutex_unlock(&worker.lock);
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += IDLE_S;
-		if (sem_clockwait(&self.called, CLOCK_MONOTONIC, &until) == 0)
+		if (clock_wait(&self.called, clock_ms() + IDLE_S * 1000))
 			return self.leads;
 		pthread_mutex_lock(&worker.lock);
 	} while (!leave_idlers(&self));

@@ -92,18 +92,6 @@ static void wake_first(void)
 	sem_post(&rider->woken);
 }
 
-/* Without the lock: nobody who is woken should have to wait for it again.  False when the deadline has passed. */
-static bool sleep_until(struct rider *self, const struct timespec *until, int *n_woken)
-{
-	int result;
-
-	do
-		result = until == NULL ? sem_wait(&self->woken) : sem_clockwait(&self->woken, CLOCK_MONOTONIC, until);
-	while (result < 0 && errno == EINTR);
-	*n_woken += result == 0;
-	return result == 0;
-}
-
 static bool let_off(struct rider *self, int n_woken)
 {
 	self->done = n_woken > __atomic_load_n(&self->n_calls, __ATOMIC_RELAXED);
@@ -113,7 +101,6 @@ static bool let_off(struct rider *self, int n_woken)
 /* With the lock held, as after it, unless the rider is done: somebody else has done its work. */
 static void wait_in_queue(struct rider *self, int64_t deadline_ms)
 {
-	struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
 	int n_woken = 0;
 	bool in_time = true;
 
@@ -122,8 +109,10 @@ static void wait_in_queue(struct rider *self, int64_t deadline_ms)
 		/* Once taken along it is let off in any case: the time of who did so is limited too. */
 		bool for_ever = self->taken;
 
+		/* Without the lock: nobody who is woken should have to wait for it again. */
 		pthread_mutex_unlock(&pool.lock);
-		in_time = sleep_until(self, for_ever ? NULL : &until, &n_woken);
+		in_time = clock_wait(&self->woken, for_ever ? 0 : deadline_ms);
+		n_woken += in_time;
 		if (let_off(self, n_woken))
 			return;
 		pthread_mutex_lock(&pool.lock);
