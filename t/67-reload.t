@@ -20,7 +20,7 @@ my ($old, $new) = map { start_provider() } 1, 2;
 # `say:NAME` says what `say` does, and names itself in the answer.
 my $exedra = start_exedra(db => $db, settings => { processes => 2, drain => 30, 'llm.url' => $old->{url}, 'llm.model' => 'say:old' });
 my $nginx = start_nginx(exedra => $exedra);
-# with connections that are kept, as the shipped include says
+# with connections that are kept, as the end of the shipped include says
 my $kept = start_nginx(exedra => 'pool', http => "upstream pool { server unix:$exedra->{socket}; keepalive 16; keepalive_timeout 5s; } fastcgi_keep_conn on;");
 my @fronts = ($exedra, $nginx, $kept);
 my @fronts_named = ('exedra', 'nginx', 'nginx with kept connections');
@@ -132,7 +132,7 @@ subtest 'reloads' => sub {
     is_deeply [map { $_->{died} // $_->{status} } bad(@posts)], [], 'nor any of ' . @posts . ' on kept connections';
     diag trouble() if bad(@visits, @posts);
 
-    # on a connection that is kept a worker that goes may be asked once more
+    # on a connection that is kept a worker that goes is asked once more, and for as long as requests follow each other closely
     my @chats = grep { $_->{chat} && $_->{front} != 2 } @visits;
     my $models = sub { my ($from, $to) = @_; my %seen = map { $_->{model} => 1 } grep { $_->{began} > $from && $_->{ended} < $to } @chats; return join ' ', sort keys %seen };
     is $models->(0, $first_at), 'say:old', 'the old configuration holds until then';

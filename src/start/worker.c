@@ -45,6 +45,8 @@ enum {
 	SPARE_THREADS = 2,      /* that stay however long they wait */
 	IDLE_S = 10,            /* after which others go */
 	KEPT_S = 6,             /* for one more request on a kept connection after a reload; nginx gives up after 5 */
+	LATE_MS = 2,            /* for yet another behind that */
+	MOST_LATE = 100,        /* such requests on one connection, however close they follow each other */
 	SWEEP_S = 14400,        /* between two sweeps of what uploads have left */
 	LAST_S = 2,             /* for chats that are stopped at the end of the drain to be stored */
 	MAX_TURNING = 16,       /* threads beyond the limit that answer 503 */
@@ -244,32 +246,38 @@ static void set_timeouts(int fd, int seconds)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-/* A connection that was kept: does another request come on it? */
-static bool another(struct wire *wire)
+/* A connection that was kept: does another request come on it?  `late`: how many have since the worker drains. */
+static bool another(struct wire *wire, int late)
 {
 	struct pollfd wait[2] = {{.fd = wire_fd(wire), .events = POLLIN}, {.fd = worker.wake_fd, .events = POLLIN}};
 
+	/* After a reload the web server does not know that this process goes: a request that it sends just as we close
+	 * would be lost, and a POST it may not send twice.  It is woken by an answer's last byte and sends the next at
+	 * once if it has one: right behind an answer is the worst moment to close. */
+	if (late > 0)
+		return poll(wait, 1, LATE_MS) > 0;
 	if (poll(wait, 2, worker.config->body_timeout_s * 1000) <= 0)
 		return false;
-	/* After a reload the web server does not know that this process goes: a request that it sends just as we close
-	 * would be lost, and a POST it may not send twice. */
 	return wait[0].revents != 0 || (!worker.ending && poll(wait, 1, KEPT_S * 1000) > 0);
 }
 
 static void serve(struct wire *wire, struct arena *arena, int fd)
 {
+	int late = 0;
+
 	set_timeouts(fd, worker.config->body_timeout_s);
 	if (wire_next(wire, fd) < 0)
 		return;
 	dispatch(wire, worker.config, arena);
 	while (wire_kept(wire)) {
-		if (!another(wire)) {
+		if (!another(wire, late)) {
 			wire_close(wire);
 			return;
 		}
 		if (wire_next(wire, -1) < 0)
 			return;
-		if (worker.draining)
+		late += worker.draining;
+		if (late > MOST_LATE || (late > 0 && worker.ending))
 			wire_last(wire);
 		dispatch(wire, worker.config, arena);
 	}
