@@ -98,7 +98,7 @@ subtest 'nginx is reloaded' => sub {
 subtest 'a worker is killed' => sub {
     my (@clients, $killed);
     for my $round (1 .. 10) {
-        my @now = map { $crowd->linger(rand 0.02); set_off('kill', 'n=15 pause=0.04') } 1 .. 27;
+        my @now = map { $crowd->linger(rand 0.02); set_off('kill', 'n=30 pause=0.04') } 1 .. 27;
         $crowd->linger(rand 0.5);
         my @workers = $exedra->worker_pids;
         kill KILL => $workers[rand @workers];

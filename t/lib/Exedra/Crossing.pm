@@ -35,7 +35,7 @@ sub still_named {
     $sql =~ s/INSERT INTO exedra\.\w+(?: AS \w+)?\s*$paren/INSERT/g;
     $sql =~ s/ON CONFLICT\s*$paren|ON CONSTRAINT \w+//g;
     $sql =~ s/'(?:exedra\.)?tenant_id'|exedra\.tenant_id\(\)(?:\s+AS tenant_id)?//g;
-    $sql =~ s/\bexedra\.\w+\($tenant,//g;
+    $sql =~ s/\bexedra\.\w+\($tenant[,)]//g;
     $sql =~ s/$tenant\s*(?::=|::text\b)//g;
     $sql =~ s/\b(SELECT|RETURNING|VALUES \()\s*((?:$name,\s*)*)$tenant(?=\s*,)/$1/g;
     return $sql =~ /^(.*tenant_id.*)$/m ? $1 : '';
