@@ -435,6 +435,18 @@ subtest 'what is wrong' => sub {
     is post({ @good, tool_choice => ['auto'] })->{status}, 400, 'tool_choice as a list';
 };
 
+subtest 'what is not served' => sub {
+    my %instead = (responses => qr{/v1/chat/completions}, completions => qr{/v1/chat/completions}, 'audio/translations' => qr{/v1/audio/transcriptions}, moderations => qr/judges/,
+        'audio/speech' => qr/speaks/, map { ("images/$_" => qr/images/) } qw(generations edits variations));
+    for my $path (sort keys %instead) {
+        my $got = http($exedra, POST => "/v1/$path", key => $key, json => { model => $slug, input => 'x' });
+        is_deeply [$got->{status}, @{ $got->{json}{error} // {} }{qw(type code)}, $got->{headers}{'x-should-retry'}], [501, 'server_error', 'not_implemented', 'false'],
+            "$path: said once, in a form that SDKs read";
+        like $got->{json}{error}{message}, $instead{$path}, '… with what is missing, or to be done instead';
+    }
+    is http($exedra, POST => '/v1/responses', key => 'wrong', json => {})->{status}, 401, 'not to strangers';
+};
+
 subtest 'methods and browsers' => sub {
     my $got = http($exedra, GET => '/v1/chat/completions', key => $key);
     is $got->{status}, 405, 'GET';

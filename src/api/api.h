@@ -180,6 +180,9 @@ int openai_model_show(struct request *);
 /* openai/chat.c */
 int openai_chat_completions(struct request *);
 
+/* openai/absent.c: 501, with the row's description as the reason */
+int openai_absent(struct request *);
+
 /* openai/audio.c */
 int openai_transcribe(struct request *);
 

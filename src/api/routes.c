@@ -97,6 +97,14 @@ const struct route routes[] = {
 	{ POST,   "/v1/chat/completions",                  MEMBER,  GROUP_CHAT,       LARGE_BODY | STREAM, FORM_OPENAI,    openai_chat_completions,       "Chat with a workspace, or with the server's model." },
 	{ POST,   "/v1/audio/transcriptions",              MEMBER,  GROUP_EMBEDDINGS, UPLOAD,              FORM_OPENAI,    openai_transcribe,             "What is said in a recording." },
 	{ POST,   "/v1/embeddings",                        MEMBER,  GROUP_EMBEDDINGS, BODY,                FORM_OPENAI,    openai_embedding_create,       "Vectors for texts." },
+	{ POST,   "/v1/responses",                         MEMBER,  GROUP_CHAT,       0,                   FORM_OPENAI,    openai_absent,                 "The Responses API is not served here: ask with POST /v1/chat/completions." },
+	{ POST,   "/v1/completions",                       MEMBER,  GROUP_CHAT,       0,                   FORM_OPENAI,    openai_absent,                 "Texts are not continued here: ask with POST /v1/chat/completions." },
+	{ POST,   "/v1/moderations",                       MEMBER,  GROUP_CHAT,       0,                   FORM_OPENAI,    openai_absent,                 "Nothing here judges texts." },
+	{ POST,   "/v1/images/generations",                MEMBER,  GROUP_CHAT,       0,                   FORM_OPENAI,    openai_absent,                 "Nothing here makes images." },
+	{ POST,   "/v1/images/edits",                      MEMBER,  GROUP_CHAT,       0,                   FORM_OPENAI,    openai_absent,                 "Nothing here makes images." },
+	{ POST,   "/v1/images/variations",                 MEMBER,  GROUP_CHAT,       0,                   FORM_OPENAI,    openai_absent,                 "Nothing here makes images." },
+	{ POST,   "/v1/audio/speech",                      MEMBER,  GROUP_CHAT,       0,                   FORM_OPENAI,    openai_absent,                 "Nothing here speaks." },
+	{ POST,   "/v1/audio/translations",                MEMBER,  GROUP_EMBEDDINGS, 0,                   FORM_OPENAI,    openai_absent,                 "Recordings are not translated here: POST /v1/audio/transcriptions tells what is said in them." },
 
 	/* Open WebUI's API; with /api before it */
 	{ GET,    "/version",                              ANYONE,  GROUP_OPEN,       NEEDS_NO_DB,         FORM_DETAIL,    openwebui_version,             "Which version of Open WebUI's API is spoken here." },

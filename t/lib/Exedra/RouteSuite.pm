@@ -104,6 +104,7 @@ my %expect = (
     'POST /v1/openai/chat/completions' => { body => $completion, unknown => [401, ''] },
     'POST /v1/openai/embeddings' => { body => { input => 'A text.' }, status => 501 }, 'GET /v1/openai/vector_stores' => {},
     'POST /v1/audio/transcriptions' => { form => 1, status => 501 },
+    (map { ("POST /v1/$_" => { status => 501 }) } qw(responses completions moderations images/generations images/edits images/variations audio/speech audio/translations)),
     'POST /v1/embeddings' => { body => { input => 'A text.' }, status => 501 },
     'GET /v1/models' => {},
     'GET /v1/models/{id...}' => { unknown => [404, $no_model] },
