@@ -212,6 +212,29 @@ subtest 'system messages' => sub {
     is_deeply $system->('by variable'), ['It is {date}.'], 'its braces are its own: variables are the workspace\'s prompt\'s';
 };
 
+# What front ends send that go on with an answer, put instructions behind the question, or have instructions only.
+subtest 'whoever speaks last' => sub {
+    my ($system, $answer) = map { my $role = $_; sub { return { role => $role, content => $_[0] } } } qw(system assistant);
+    # [what, messages, how many of them come before the rest and are joined, the question, what /v1/openai says]
+    my @cases = (
+        ['an answer to go on with', [user('tell 1'), $answer->('Once 1')], 0, 'tell 1', 400],
+        ['instructions behind the question', [$system->('First.'), user('tell 2'), $answer->('Twice.'), user('again 2'), $system->('Be short 2.')], 1, 'again 2', 200],
+        ['instructions in the midst', [user('tell 3'), $system->('Change 3.'), user('and 3')], 0, 'and 3', 200],
+        ['instructions only', [$system->('Name a colour, 4.')], 0, 'Name a colour, 4.', 400],
+        ['more of them', [$system->('One 5.'), $system->('Two 5.'), $system->('Three 5.')], 2, 'Three 5.', 400],
+        ['an answer only', [$answer->('It was 6')], 0, 'It was 6', 400],
+    );
+    for my $case (@cases) {
+        my ($what, $messages, $n, $question, $native) = @$case;
+        my $got = post({ model => $slug, messages => $messages });
+        is $got->{status}, 200, $what or diag $got->{body};
+        my $prompt = $n == 0 ? 'Be brief.' : join "\n\n", map { $_->{content} } @$messages[0 .. $n - 1];
+        is_deeply asked($messages->[-1]{content})->{messages}, [$system->($prompt), @$messages[$n .. $#$messages]], '… goes to the model in its order';
+        is psql($db, 'SELECT prompt FROM exedra.chat ORDER BY id DESC LIMIT 1'), $question, '… and the question is on record';
+        is post({ model => $slug, messages => $messages }, prefix => '/v1/openai')->{status}, $native, '… under /v1/openai as AnythingLLM has it';
+    }
+};
+
 subtest 'the server\'s own model' => sub {
     my $model = 'team/super model';
     for my $who ([$key, 'the tenant'], [$bea->{key}, 'an account'], [$beta->{key}, 'another tenant']) {
@@ -398,7 +421,7 @@ subtest 'what is wrong' => sub {
     my @cases = (
         (map { ['messages', { model => $slug, %$_ }] } {}, { messages => undef }, { messages => [] }, { messages => {} }, { messages => 'x' }, { messages => [1] }, { messages => ['x'] }, { messages => [[]] },
             map({ { messages => $_ } } [{}], [{ content => 'x' }], [{ role => 'boss', content => 'x' }], [{ role => 'user', content => 7 }], [{ role => 'user', content => {} }], [{ role => 'user', content => [7] }],
-                [{ role => 'user', content => [{}] }], [{ role => 'assistant', content => 'x' }], [{ role => 'system', content => 'x' }], [user('x'), { role => 'assistant', content => 'y' }],
+                [{ role => 'user', content => [{}] }],
                 [user('x'), { role => 'tool', content => 'y' }], [{ role => 'tool', tool_call_id => 'c', content => 'y' }])),
         ['model', { messages => [user('x')] }], (map { ['model', { @good, model => $_ }] } undef, '', 7, [], {}, \1),
         (map { ['role', { @good, messages => [{ role => $_, content => 'x' }] }] } 7, []),

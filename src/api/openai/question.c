@@ -241,9 +241,14 @@ static int read_message(struct task *task, struct json_object *item, struct llm_
 	return 0;
 }
 
+static bool is_by(const struct llm_message *message, const char *role)
+{
+	return strcmp(message->role, role) == 0;
+}
+
 static bool is_system(const struct llm_message *message)
 {
-	return strcmp(message->role, "system") == 0 || strcmp(message->role, "developer") == 0;
+	return is_by(message, "system") || is_by(message, "developer");
 }
 
 /* The images of the question stand in its raw form; for estimates its text counts. */
@@ -255,8 +260,8 @@ static void mark_images(struct llm_message *message, bool parts)
 		message->images = none;
 }
 
-/* System texts together replace the workspace's prompt; the last user message is the question that is looked up and put
- * on record; everything else goes to the model as it came. */
+/* System texts replace the workspace's prompt: all of them under /v1/openai, those that stand first otherwise, but for
+ * the last one where there is nothing else.  Everything else goes to the model as it came. */
 static int read_messages(struct completion *c)
 {
 	struct task *task = &c->req->task;
@@ -274,34 +279,40 @@ static int read_messages(struct completion *c)
 	given = arena_get(task->arena, n * sizeof(*given));
 	for (i = 0; i < n; i++) {
 		struct llm_message *message = &given[c->chat.n_given];
-		bool parts = false;
+		bool parts = false, first = c->chat.n_given == 0 && i < n - 1;
 
 		memset(message, 0, sizeof(*message));
 		if (read_message(task, json_object_array_get_idx(list, i), message, &parts) < 0)
 			return -1;
 		mark_images(message, parts);
-		if (is_system(message)) {
+		if (is_system(message) && (c->native || first))
 			str_printf(system, "%s%s", system->len > 0 ? "\n\n" : "", message->content);
-			continue;
-		}
-		if (strcmp(message->role, "user") == 0)
-			c->chat.message = message->content;
-		c->chat.n_given++;
+		else
+			c->chat.n_given++;
 	}
 	c->chat.given = given;
 	c->chat.system = system->len > 0 ? system->at : NULL;
 	return 0;
 }
 
-/* The last word must be somebody's who wants an answer: a user's, or a tool's whose result the model waits for. */
-static int check_last(struct completion *c)
+/* What is looked up and put on record: the last user's message.  Where there is none, as when an answer is to be
+ * continued or a program has instructions only, the last message, but for a tool's: a result without a question is
+ * none. AnythingLLM wants the last to be a user's. */
+static int choose_question(struct completion *c)
 {
-	const char *last = c->chat.n_given == 0 ? "" : c->chat.given[c->chat.n_given - 1].role;
+	const struct llm_message *given = c->chat.given;
+	int last = c->chat.n_given - 1, i = last;
 
-	if (c->chat.message != NULL && (strcmp(last, "user") == 0 || (!c->native && strcmp(last, "tool") == 0)))
-		return 0;
-	return fail_field(&c->req->task, 400, "question_missing", "messages",
-		"No user prompt found. Must be last element in message array with 'user' role.");
+	while (i >= 0 && !is_by(&given[i], "user"))
+		i--;
+	if (i >= 0 && (i == last || !c->native))
+		c->chat.message = given[i].content;
+	else if (!c->native && !is_by(&given[last], "tool") && !is_by(&given[last], "function"))
+		c->chat.message = given[last].content;
+	else
+		return fail_field(&c->req->task, 400, "question_missing", "messages",
+			"No user prompt found. Must be last element in message array with 'user' role.");
+	return 0;
 }
 
 static int no_model(struct completion *c)
@@ -327,7 +338,7 @@ int question_read(struct completion *c, const char **model)
 		return -1;
 	if (*model == NULL || **model == '\0')
 		return no_model(c);
-	if (read_messages(c) < 0 || check_last(c) < 0 || read_stream(c) < 0 || read_temperature(c) < 0 ||
+	if (read_messages(c) < 0 || choose_question(c) < 0 || read_stream(c) < 0 || read_temperature(c) < 0 ||
 		read_limits(c) < 0 || read_parameters(c) < 0)
 		return -1;
 	/* The server's own model is asked without a workspace. */
