@@ -405,10 +405,10 @@ subtest 'values of a completion' => sub {
             '', '"messages":null', '"messages":[]', '"messages":{}', '"messages":"x"', '"messages":[1]', '"messages":["x"]',
                 '"messages":[null]', '"messages":[[]]', '"messages":[{}]',
             (map { "\"messages\":[{\"role\":$_,\"content\":\"x\"}]" } '"root"', '"User"', '""', 'null', '5', '[]', '"user "'),
-            (map { "\"messages\":[{\"role\":\"user\",\"content\":$_}]" } '5', 'true', '{}', '[5]', '["x"]', '[[]]', '[null]',
+            (map { "\"messages\":[{\"role\":\"user\",\"content\":$_}]" } 'null', '5', 'true', '{}', '[5]', '["x"]', '[[]]', '[null]',
                 '[{}]', '[{"type":5}]', '[{"type":"text","text":5}]'),
-            '"messages":[{"role":"tool","content":"x"}]', '"messages":[{"role":"assistant","content":"x"}]',
-                '"messages":[{"role":"system","content":"x"}]',
+            (map { "\"messages\":[{\"role\":\"$_\"}]" } qw(user system developer)),
+            '"messages":[{"role":"tool","content":"x"}]', '"messages":[{"role":"tool","tool_call_id":"c","content":"x"}]',
             '"messages":[' . join(',', ('{"role":"user","content":"x"}') x 5000) . ']',
         ) {
             check_reply(label($_), http($asked, POST => '/v1/chat/completions', key => $key, body => '{"model":"hall"'

@@ -168,6 +168,16 @@ static int read_stream(struct completion *c)
 
 /* ---- messages ---- */
 
+static bool is_by(const struct llm_message *message, const char *role)
+{
+	return strcmp(message->role, role) == 0;
+}
+
+static bool is_system(const struct llm_message *message)
+{
+	return is_by(message, "system") || is_by(message, "developer");
+}
+
 static bool known_role(const char *role)
 {
 	static const char *const roles[] = {"system", "developer", "user", "assistant", "tool", "function"};
@@ -232,6 +242,9 @@ static int read_message(struct task *task, struct json_object *item, struct llm_
 	if (message->role == NULL || !known_role(message->role))
 		return fail_field(task, 400, "field_range", "messages",
 			"A message's role must be system, developer, user, assistant, tool or function.");
+	/* An answer may consist of calls of tools, and a tool may have nothing to say. */
+	if (field_get(item, "content") == NULL && (is_by(message, "user") || is_system(message)))
+		return fail_field(task, 400, "field_missing", "messages", "A message's content is missing.");
 	if (read_content(task, item, &message->content, parts) < 0)
 		return -1;
 	if (strcmp(message->role, "tool") == 0 && field_get(item, "tool_call_id") == NULL)
@@ -239,16 +252,6 @@ static int read_message(struct task *task, struct json_object *item, struct llm_
 			task, 400, "field_missing", "messages", "A message of a tool needs its tool_call_id.");
 	message->raw = json_text(task->arena, item);
 	return 0;
-}
-
-static bool is_by(const struct llm_message *message, const char *role)
-{
-	return strcmp(message->role, role) == 0;
-}
-
-static bool is_system(const struct llm_message *message)
-{
-	return is_by(message, "system") || is_by(message, "developer");
 }
 
 /* The images of the question stand in its raw form; for estimates its text counts. */
