@@ -14,6 +14,7 @@ my $FFFD = "\x{fffd}";
 
 my $invalid = refused(502, 'upstream_invalid', asked => 1);
 my $three = broken('One two three', 502, 'upstream_invalid', asked => 1);
+my $failed = broken('One two three', 502, 'upstream_error', asked => 1);
 my $thought = "<think>Let me think.</think>So: yes.";
 my $answers = check_faults($house,
     'framing' => [
@@ -44,7 +45,8 @@ my $answers = check_faults($house,
         'json' => good(),
         'json-split' => good(),
         'json-null' => empty(),
-        'json-none' => refused(502, undef),
+        'json-none' => $invalid,
+        'json-detail' => $invalid,
         'json-error' => refused(502, 'upstream_error'),
         'json-broken' => $invalid,
         'json-array' => $invalid,
@@ -52,16 +54,41 @@ my $answers = check_faults($house,
         'html' => $invalid,
         'html-events' => refused(502, undef),
         'no-type' => either(),
+        'done-only' => $invalid,
+        'done-stranger' => $invalid,
         'endless-body' => $invalid,
+    ],
+    'a whole answer as an event' => [
+        'message-event' => good(),
+        'message-beside' => good(),
+    ],
+    'which choice' => [
+        'choices-two' => good('ab'),
+        'choices-other' => good('ab', finish => 'stop'),
+        'choices-from-one' => good(),
+    ],
+    'ends in other words' => [
+        (map { ("ends:$_" => good('One two three', finish => 'length')) } qw(length max_tokens MAX_TOKENS model_length)),
+        (map { ("ends:$_" => good('One two three', finish => 'content_filter')) } qw(content_filter SAFETY sensitive)),
+        (map { ("ends:$_" => good('One two three', finish => 'stop')) } qw(stop STOP end_turn eos)),
+        (map { ("ends:$_" => $failed) } qw(error ERROR abort network_error insufficient_system_resource)),
+        # no end at all: what breaks off behind it is broken off
+        (map { ("ends-not:$_" => broken('One two three', 502, 'upstream_cut', asked => 1), "ends-late:$_" => good(undef, finish => 'stop')) } '', 'null'),
+    ],
+    'errors in other words' => [
+        (map { ("no-error:$_" => good()) } 'null', 'false', '""', '0'),
+        (map { $_ => $failed } qw(error-choice error-flat error-plain)),
+        (map { $_ => refused(502, 'upstream_error', asked => 1) } qw(error-object)),
     ],
     'usage' => [
         # Clamped or estimated; an answer that has come is not lost for it.
-        map { ("usage:$_" => good()) } '{"prompt_tokens":-1,"completion_tokens":-9223372036854775808}',
+        (map { ("usage:$_" => good()) } '{"prompt_tokens":-1,"completion_tokens":-9223372036854775808}',
             '{"prompt_tokens":9223372036854775807,"completion_tokens":9223372036854775807}',
             '{"prompt_tokens":9223372036854775808,"completion_tokens":5}',
             '{"prompt_tokens":1e300,"completion_tokens":1.5}', '{"prompt_tokens":"7","completion_tokens":"5"}',
             '{"prompt_tokens":null,"completion_tokens":null}', '{"prompt_tokens":{},"completion_tokens":[]}', '{}', 'null', '7', '"x"', '[]', 'true',
-            '{"completion_tokens":5}', '{"prompt_tokens":2000000000,"completion_tokens":2000000000}',
+            '{"completion_tokens":5}', '{"prompt_tokens":2000000000,"completion_tokens":2000000000}', '{"prompt_tokens":0,"completion_tokens":0}', '{"prompt_tokens":7.0,"completion_tokens":5.0}'),
+        map({ ("usage-in:$_" => good('x')) } qw(choice groq)), map({ ("usage-first:$_" => good('x')) } '{}', '{"prompt_tokens":null}', '{"prompt_tokens":0,"completion_tokens":0}'),
     ],
     'more than text' => [
         'reasoning' => good($thought, completion => 'So: yes.', chunks => 'So: yes.'),
@@ -82,7 +109,10 @@ subtest 'reasoning' => sub {
 subtest 'what is counted' => sub {
     my $kind = sub { psql($db, "SELECT u.prompt_tokens || ' ' || u.completion_tokens || ' ' || u.estimated FROM exedra.usage u
         JOIN exedra.chat c ON c.id = u.chat_id WHERE c.prompt = '$_[0], completion'") };
-    is $kind->('good'), '7 5 false', 'what the provider says';
+    is $kind->($_), '7 5 false', "what the provider says: $_" for 'good', 'usage:{"prompt_tokens":7.0,"completion_tokens":5.0}', 'usage-in:choice', 'usage-in:groq', 'usage-first:{}',
+        'usage-first:{"prompt_tokens":null}', 'usage-first:{"prompt_tokens":0,"completion_tokens":0}';
+    # Nothing can have been asked with no token at all: who says so has not counted.
+    like $kind->('usage:{"prompt_tokens":0,"completion_tokens":0}'), qr/^[1-9]\d* [1-9]\d* true$/, 'none at all are none counted';
     like $kind->("usage:$_"), qr/^\d+ \d+ true$/, "estimated: $_" for '{}', 'null', '{"prompt_tokens":"7","completion_tokens":"5"}',
         '{"prompt_tokens":-1,"completion_tokens":-9223372036854775808}';
     is psql($db, 'SELECT count(*) FROM exedra.usage WHERE prompt_tokens < 0 OR completion_tokens < 0 OR prompt_tokens > 1e10'), 0, 'never negative, never absurd';
