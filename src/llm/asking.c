@@ -23,6 +23,11 @@ const char *asking_key(struct arena *arena, const char *key)
 	return key == NULL ? NULL : arena_printf(arena, "Authorization: Bearer %s", key);
 }
 
+bool asking_well(const struct http_call *http)
+{
+	return http->status >= 200 && http->status <= 299;
+}
+
 /* ---- one try ---- */
 
 static int put_together(struct asking *asking, const char *bytes, size_t len)
@@ -38,7 +43,7 @@ static int on_data(void *arg, const char *bytes, size_t len)
 {
 	struct asking *asking = arg;
 
-	if (asking->asked_us != 0 && asking->http.status == 200)
+	if (asking->asked_us != 0 && asking_well(&asking->http))
 		metrics_observe(METRIC_FIRST_BYTE, asking->name, clock_us() - asking->asked_us);
 	asking->asked_us = 0;
 	return asking->data != NULL ? asking->data(asking, bytes, len) : put_together(asking, bytes, len);
@@ -72,7 +77,7 @@ static void try_once(struct asking *asking)
 	metrics_add(METRIC_ATTEMPTS, asking->name, 0, 1);
 	http_run(asking->task, http);
 	metrics_add(METRIC_ATTEMPT_ENDS, asking->name,
-		http->end == HTTP_DONE && http->status != 200 ? METRICS_REFUSED : (int)http->end, 1);
+		http->end == HTTP_DONE && !asking_well(http) ? METRICS_REFUSED : (int)http->end, 1);
 }
 
 /* ---- one after the other ---- */
@@ -159,7 +164,7 @@ int asking_judge(const struct asking *asking)
 	const struct asking_kind *kind = asking->kind;
 	struct task *task = asking->task;
 
-	if (asking->http.end == HTTP_DONE && asking->http.status == 200)
+	if (asking->http.end == HTTP_DONE && asking_well(&asking->http))
 		return 0;
 	if (fail_if_stopped(task) < 0)
 		return -1;

@@ -84,7 +84,7 @@ static size_t put_number(struct str *out, const char *at, size_t len)
 
 void lenient_clean(struct str *out, const char *text, size_t len)
 {
-	size_t i = 0;
+	size_t i = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 
 	while (i < len) {
 		if (text[i] == '"') {

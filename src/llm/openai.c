@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Providers that speak OpenAI's chat completions, streamed. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ struct reading {
 	struct sse sse;
 	struct arena *request; /* holds the body that is sent; NULL: given back */
 	struct str *body;      /* an answer that is no stream */
+	bool known;            /* enough has come to know what it is */
 	bool streamed;         /* it is an event stream */
 	bool done;             /* [DONE] */
 };
@@ -93,21 +95,55 @@ static int on_event(void *arg, const char *event, const char *data, size_t len)
 	return answer_take(&reading->answer, data, len);
 }
 
+/* The first byte of an answer that says what it is; 0: it has not come yet. */
+static char first_sign(const struct str *body)
+{
+	static const char bom[] = "\xef\xbb\xbf";
+	size_t i = 0;
+
+	if (body->len > 0 && body->at[0] == bom[0])
+		i = body->len < 3 ? body->len : 3;
+	while (i < body->len && isspace((unsigned char)body->at[i]))
+		i++;
+	return i < body->len ? body->at[i] : '\0';
+}
+
+/* Gateways lose the type of a stream, or give one to what is none.  No JSON begins like a line of an event stream
+ * (data, event, id, retry, or a comment), and no such line like JSON or a page. */
+static bool is_stream(const struct http_call *http, char sign)
+{
+	return strcmp(http->type, "text/event-stream") == 0 ? strchr("{[<", sign) == NULL
+							    : strchr("deir:", sign) != NULL;
+}
+
+/* Up to where it is known what it is, an answer is kept; a stream no longer. */
+static int take_bytes(struct reading *reading, const char *bytes, size_t len)
+{
+	int stop;
+	char sign;
+
+	if (reading->streamed)
+		return sse_feed(&reading->sse, bytes, len);
+	if (reading->body->len + len > MAX_BODY)
+		return -2;
+	str_add(reading->body, bytes, len);
+	if (reading->known || (sign = first_sign(reading->body)) == '\0')
+		return 0;
+	reading->known = true;
+	reading->streamed = asking_well(&reading->asking.http) && is_stream(&reading->asking.http, sign);
+	if (!reading->streamed)
+		return 0;
+	stop = sse_feed(&reading->sse, reading->body->at, reading->body->len);
+	str_clear(reading->body);
+	return stop;
+}
+
 static int on_data(struct asking *asking, const char *bytes, size_t len)
 {
 	struct reading *reading = (struct reading *)asking;
 	struct http_call *http = &asking->http;
-	int stop;
+	int stop = take_bytes(reading, bytes, len);
 
-	if (reading->body->len == 0 && !reading->streamed)
-		reading->streamed = http->status == 200 && strcmp(http->type, "text/event-stream") == 0;
-	if (!reading->streamed) {
-		if (reading->body->len + len > MAX_BODY)
-			return bad_answer(reading);
-		str_add(reading->body, bytes, len);
-		return 0;
-	}
-	stop = sse_feed(&reading->sse, bytes, len);
 	if (stop == -2)
 		bad_answer(reading);
 	http->enough = reading->done; /* behind [DONE] only the end of the body may come */
@@ -181,7 +217,7 @@ static void begin(struct asking *asking)
 
 	str_clear(reading->body);
 	sse_open(&reading->sse, reading->call->task->arena, on_event, reading);
-	reading->streamed = false;
+	reading->known = reading->streamed = false;
 	answer_begin(&reading->answer);
 }
 
