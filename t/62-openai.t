@@ -159,6 +159,14 @@ subtest 'while the model is silent' => sub {
         is_deeply [grep { !/^(?::|data:)/ } split /\n\n/, $got->{body}], [], '… and nothing else does';
         like $got->{body}, qr/"finish_reason":"stop"/, 'then it ends well';
     }
+    # Services that send comments of their own while they think are no less silent to the client.
+    room('Alive', chatModel => 'alive:4');
+    @got = in_parallel(2, sub { frames({ model => 'alive', messages => [user("alive $_[0]")] }, server => $_[0] ? $nginx : $exedra) }, 0, 1);
+    for my $got (@got) {
+        my $comments = () = $got->{body} =~ /^: keep-alive$/mg;
+        cmp_ok $comments, '>=', 2, 'the provider has comments only: ours go on';
+        like $got->{body}, qr/\A: keep-alive\n\n.*"finish_reason":"stop"/s, '… from before the first word, up to the end';
+    }
 };
 
 # The provider has said [DONE] and keeps its answer open: the client does not wait for it, or for a moment only.

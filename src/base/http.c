@@ -306,7 +306,6 @@ static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 	int stop;
 
 	exchange->quiet_since_ms = clock_ms();
-	exchange->signal_ms = exchange->quiet_since_ms + call->silence_s * 1000;
 	if (!call->any_data) {
 		long code = 0;
 
@@ -315,8 +314,11 @@ static size_t on_data(char *bytes, size_t size, size_t n, void *arg)
 		call->status = (int)code; /* known to `data` from its first call on */
 	}
 	note_sent(exchange);
+	call->idle = false;
 	stop = call_back(exchange, bytes, size * n);
 	exchange->quiet_since_ms = clock_ms(); /* a client that is slow to take it is not the provider's silence */
+	if (!call->idle)
+		exchange->signal_ms = exchange->quiet_since_ms + call->silence_s * 1000;
 	if (stop != 0) {
 		exchange->stopped = true;
 		return 0;

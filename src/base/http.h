@@ -40,6 +40,7 @@ struct http_call {
 
 	bool fresh;  /* on a new connection */
 	bool enough; /* set by `data`: nothing more is wanted; the call ends well at once */
+	bool idle;   /* set by `data`: what came was a sign of life and no more; for `silence` it stays quiet */
 
 	/* Each returns 0 to go on and -1 to stop.  `data` may be called many times; `silence` and `gone` may be NULL.
 	 */

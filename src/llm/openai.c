@@ -142,11 +142,13 @@ static int on_data(struct asking *asking, const char *bytes, size_t len)
 {
 	struct reading *reading = (struct reading *)asking;
 	struct http_call *http = &asking->http;
+	size_t said = reading->answer.said;
 	int stop = take_bytes(reading, bytes, len);
 
 	if (stop == -2)
 		bad_answer(reading);
-	http->enough = reading->done; /* behind [DONE] only the end of the body may come */
+	http->idle = reading->answer.said == said; /* comments and empty chunks keep our side awake, not the client's */
+	http->enough = reading->done;              /* behind [DONE] only the end of the body may come */
 	/* Nothing is asked twice once text has come: a long history need not be held while the rest does. */
 	if (reading->request != NULL && reading->answer.said > 0 && http->sent) {
 		arena_empty(reading->request);

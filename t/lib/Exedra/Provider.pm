@@ -236,6 +236,8 @@ my @three = (content('One '), content('two '), content('three'));
     'json-created' => sub { reply('201 Created', 'application/json', object('"content":' . quoted($TEXT))) },
     'json-events' => sub { reply('200 OK', 'text/event-stream', object('"content":' . quoted($TEXT)) . "\n\n") },
     'json-bom' => sub { reply('200 OK', 'application/json', "\xef\xbb\xbf" . object('"content":' . quoted($TEXT))) },
+    # signs of life, three a second, for as many seconds as it says: comments, or chunks with nothing in them
+    alive => sub { my ($seconds) = @_; events($role, map({ ($_ % 2 ? ": PROCESSING\n\n" : $role, [pause => 0.3]) } 1 .. $seconds / 0.3), content('x'), $finish, $usage, $done) },
     # HTTP
     continue => sub { ("HTTP/1.1 100 Continue\r\n\r\n" x 100, events(whole())) },
     hints => sub { (("HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\nContent-Type: text/html\r\nRetry-After: 9\r\n\r\n") x 100, events(whole())) },
