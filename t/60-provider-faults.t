@@ -143,6 +143,9 @@ is_deeply [grep { ($_->{headers}{authorization} // '') ne "Bearer $KEY" } $provi
 # A provider's own words may hold it.
 ok index($house->{exedra}->log_text, $KEY) < 0, 'the log does not hold the key';
 
+# What may be told of an error is: 400 alone says little.
+like $house->{exedra}->log_text, qr/event=provider_error .*provider=\S+ type=x code=y /, 'the log has the type and the code of a refusal';
+
 # Why no connection came about is known to nobody but libcurl.
 my @lines = grep { /event=provider_(?:unreachable|retry) / } split /\n/, $house->{exedra}->log_text;
 my %retried = map { /event=provider_retry id=(\S+)/ ? ($1 => 1) : () } @lines;

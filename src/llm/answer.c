@@ -121,11 +121,16 @@ static const char *plain_word(struct answer *answer, struct json_object *error, 
 }
 
 /* The provider's own words go nowhere: they may hold its address, our key, or the question. */
+static void log_error(struct answer *answer, struct json_object *error)
+{
+	log_event(LOG_WARNING, answer->call->task, "provider_error", "provider=%s type=%s code=%s finish=%s",
+		answer->call->setup->name, plain_word(answer, error, "type"), plain_word(answer, error, "code"),
+		plain_word(answer, error, "finish_reason"));
+}
+
 static int upstream_error(struct answer *answer, struct json_object *error)
 {
-	log_event(LOG_WARNING, answer->call->task, "provider_error", "type=%s code=%s finish=%s",
-		plain_word(answer, error, "type"), plain_word(answer, error, "code"),
-		plain_word(answer, error, "finish_reason"));
+	log_error(answer, error);
 	answer->failed = true;
 	return fail(answer->call->task, 502, "upstream_error", "The model's provider reported an error.");
 }
@@ -232,6 +237,15 @@ int answer_take_error(struct answer *answer, const char *text, size_t len)
 	upstream_error(answer, error == NULL ? said : error);
 	arena_empty(answer->small);
 	return -1;
+}
+
+void answer_log_refusal(struct answer *answer, const char *text, size_t len)
+{
+	struct json_object *error = remark_error(parse(answer, text, len));
+
+	if (error != NULL)
+		log_error(answer, error);
+	arena_empty(answer->small);
 }
 
 void answer_end(struct answer *answer)

@@ -33,6 +33,8 @@ void answer_begin(struct answer *);
 int answer_take(struct answer *, const char *text, size_t len);
 /* Take what the provider calls an error, whatever stands in it; always -1. */
 int answer_take_error(struct answer *, const char *text, size_t len);
+/* Log the type and the code of an error that came with a status of its own. */
+void answer_log_refusal(struct answer *, const char *text, size_t len);
 /* It has come to its end. */
 void answer_end(struct answer *);
 

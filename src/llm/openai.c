@@ -202,6 +202,8 @@ static int judge(struct reading *reading)
 		return 0;
 	if (reading->done)
 		return bad_answer(reading);
+	if (reading->asking.http.end == HTTP_DONE && !asking_well(&reading->asking.http))
+		answer_log_refusal(&reading->answer, reading->body->at, reading->body->len);
 	return asking_judge(&reading->asking) < 0 ? -1 : judge_done(reading);
 }
 
