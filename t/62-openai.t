@@ -4,7 +4,7 @@ use lib 't/lib';
 use Exedra::Test;
 use Exedra::Answer;
 use Exedra::Contract qw(plain fingerprint);
-use Exedra::Hostile qw(allow_for);
+use Exedra::Hostile qw(allow_for peak_kb);
 use Exedra::Provider;
 use Time::HiRes qw(time);
 
@@ -365,6 +365,13 @@ subtest 'calls of tools at the edge' => sub {
         'another name is another call';
     my $call = $said->('tools-large')->{message}{tool_calls}[0];
     is_deeply [length $call->{id}, length $call->{function}{arguments}], [605, 70_008], 'long ids and arguments are kept';
+    # A file that a model writes by a tool comes in tens of thousands of pieces.
+    room('Tools many', chatModel => 'tools-many:50000');
+    my $before = peak_kb($exedra->worker_pids);
+    $got = $said->('tools-many');
+    is_deeply [$got->{finish_reason}, map { [@{ $_->{function} }{qw(name arguments)}] } @{ $got->{message}{tool_calls} }], ['tool_calls', ['many', 'a' x 50_000]], 'a call of many pieces';
+    cmp_ok peak_kb($exedra->worker_pids) - $before, '<', allow_for(20_000), '… takes memory for what it says, not for each';
+    is psql($db, 'SELECT completion_tokens, estimated FROM exedra.usage ORDER BY id DESC LIMIT 1'), "12501\tt", '… and tokens, where nobody counts them';
 };
 
 subtest 'refusals, reasoning, usage' => sub {

@@ -60,10 +60,7 @@ static int on_tool_calls(void *arg, const char *json, size_t len)
 
 	if (chat->sink->tool_calls == NULL)
 		return 0;
-	if (chat->tool_calls == NULL)
-		chat->tool_calls = str_new(chat->task->arena);
-	str_puts(chat->tool_calls, chat->tool_calls->len == 0 ? "" : ",");
-	str_add(chat->tool_calls, json, len);
+	chat->called = true;
 	return chat->sink->tool_calls(chat, json, len);
 }
 
@@ -126,9 +123,7 @@ static int complete(struct chat *chat)
 		tell(chat, "</think>", 8, call->stopped || chat->sink->reasoning != NULL);
 	if (result < 0)
 		return -1;
-	chat->end = call->stopped                                        ? CHAT_STOPPED
-		    : chat->answer->len == 0 && chat->tool_calls == NULL ? CHAT_EMPTY
-									 : CHAT_ANSWERED;
+	chat->end = call->stopped ? CHAT_STOPPED : chat->answer->len == 0 && !chat->called ? CHAT_EMPTY : CHAT_ANSWERED;
 	return 0;
 }
 

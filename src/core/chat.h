@@ -105,9 +105,9 @@ struct chat {
 	struct embed_asked asked; /* vectors of the question */
 	const char *model;
 	struct llm_call call;
-	struct str *answer;     /* as it is stored */
-	bool thinking;          /* the answer is inside <think> */
-	struct str *tool_calls; /* the model's calls, pieces of arrays; NULL: none came */
+	struct str *answer; /* as it is stored */
+	bool thinking;      /* the answer is inside <think> */
+	bool called;        /* the model has called a tool: call.tools */
 	enum chat_end end;
 	const char *reason;  /* of a failure: its code */
 	struct doubt *doubt; /* until it is known how it ended; for outcome.c and opening.c only */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "core/settle.h"
+#include "llm/tools.h"
 #include "store/db.h"
 
 enum { CLOSE_PATIENCE_MS = 10000 /* how long the closing commit is tried again */ };
@@ -36,7 +37,7 @@ static void measure(struct chat *chat, bool *estimated)
 		usage->prompt_tokens = llm_tokens(chat->prompt_bytes);
 	if (usage->completion_tokens < 0)
 		usage->completion_tokens =
-			llm_tokens(chat->answer->len + (chat->tool_calls == NULL ? 0 : chat->tool_calls->len));
+			llm_tokens(chat->answer->len + (chat->called ? tools_bytes(chat->call.tools) : 0));
 	str_printf(out, "{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,\"duration\":",
 		(long long)usage->prompt_tokens, (long long)usage->completion_tokens,
 		(long long)(usage->prompt_tokens + usage->completion_tokens));

@@ -212,6 +212,7 @@ void answer_open(struct answer *answer, struct llm_call *call)
 		.small = arena_within(call->task->arena),
 		.tools = {.arena = call->task->arena},
 		.text = str_new(call->task->arena)};
+	call->tools = &answer->tools;
 }
 
 void answer_begin(struct answer *answer)

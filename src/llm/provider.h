@@ -8,6 +8,7 @@
 #include "base/task.h"
 
 struct llm_call;
+struct tools;
 
 /* A kind of provider: how it is spoken to. */
 struct provider {
@@ -102,6 +103,7 @@ struct llm_call {
 	/* What came of it. */
 	bool stopped;              /* a callback said stop, or the client has gone: no failure */
 	const char *finish_reason; /* stop, length ...; a literal */
+	const struct tools *tools; /* calls that were told; NULL: none could come */
 	struct llm_usage usage;
 };
 

@@ -20,6 +20,8 @@ struct tool_call {
 	bool custom;           /* its input is a text, not arguments */
 	int place;             /* among those that are told, or -1 */
 	struct str *waits;     /* arguments that came before its name */
+	struct str *arguments; /* all that were told */
+	struct str *others;    /* what else stands in it, as last told */
 };
 
 /* What a piece says. */
@@ -114,8 +116,12 @@ static struct tool_call *begin_call(struct tools *tools, const struct piece *pie
 	if (tools->n == TOOLS_MOST)
 		return NULL;
 	call = &tools->calls[tools->n++];
-	*call = (struct tool_call){
-		.index = piece->index, .custom = piece->custom, .place = -1, .waits = str_new(tools->arena)};
+	*call = (struct tool_call){.index = piece->index,
+		.custom = piece->custom,
+		.place = -1,
+		.waits = str_new(tools->arena),
+		.arguments = str_new(tools->arena),
+		.others = str_new(tools->arena)};
 	return call;
 }
 
@@ -138,27 +144,41 @@ static void put_others(struct str *out, struct json_object *from)
 	}
 }
 
-static void put_piece(struct str *out, const struct tool_call *call, const struct piece *piece, bool first)
+/* A call, or a piece of one: who it is, where that is told, and these arguments. */
+static void put_call(struct str *out, const struct tool_call *call, bool named, const struct str *arguments)
 {
 	const char *kind = call->custom ? "custom" : "function", *field = call->custom ? "input" : "arguments";
 
-	str_printf(out, "%s{\"index\":%d,", out->at[out->len - 1] == '[' ? "" : ",", call->place);
-	if (first) {
+	if (named) {
 		str_puts(out, "\"id\":");
 		str_json_text(out, call->id);
 		str_printf(out, ",\"type\":\"%s\",", kind);
 	}
 	str_printf(out, "\"%s\":{", kind);
-	if (first) {
+	if (named) {
 		str_puts(out, "\"name\":");
 		str_json_text(out, call->name);
 		str_putc(out, ',');
 	}
 	str_printf(out, "\"%s\":", field);
-	str_json(out, call->waits->at, call->waits->len);
+	str_json(out, arguments->at, arguments->len);
 	str_putc(out, '}');
-	put_others(out, piece->whole);
-	str_putc(out, '}');
+}
+
+/* What the call has not told yet. */
+static void put_piece(struct str *out, struct tool_call *call, const struct piece *piece, bool first)
+{
+	struct str *others = str_new(out->arena);
+
+	str_printf(out, "%s{\"index\":%d,", out->at[out->len - 1] == '[' ? "" : ",", call->place);
+	put_call(out, call, first, call->waits);
+	put_others(others, piece->whole);
+	str_printf(out, "%s}", others->at);
+	str_add(call->arguments, call->waits->at, call->waits->len);
+	if (others->len > 0) {
+		str_clear(call->others);
+		str_puts(call->others, others->at);
+	}
 }
 
 /* What a piece adds to its call. */
@@ -209,64 +229,31 @@ void tools_take(struct tools *tools, struct json_object *list, struct str *out)
 
 /* ---- whole calls ---- */
 
-struct whole {
-	struct json_object *first;
-	struct str *arguments, *others;
-};
-
-static void add_piece(struct arena *arena, struct whole *calls, int *n, struct json_object *from)
+const char *tools_whole(const struct tools *tools, struct arena *arena)
 {
-	struct str *others = str_new(arena);
-	struct piece piece;
-	struct whole *call;
-
-	if (!read_piece(arena, from, &piece) || piece.index < 0 || piece.index > *n || piece.index >= TOOLS_MOST)
-		return;
-	call = &calls[piece.index];
-	if (piece.index == *n) {
-		*call = (struct whole){from, str_new(arena), str_new(arena)};
-		(*n)++;
-	}
-	if (piece.arguments != NULL)
-		str_puts(call->arguments, piece.arguments);
-	put_others(others, from);
-	if (others->len > 0)
-		call->others = others;
-}
-
-static void put_whole(struct arena *arena, struct str *out, const struct whole *call)
-{
-	struct piece piece;
-
-	if (!read_piece(arena, call->first, &piece))
-		return;
-	str_printf(out, "%s{\"id\":", out->len == 1 ? "" : ",");
-	str_json_text(out, piece.id);
-	str_printf(out, ",\"type\":\"%s\",\"%s\":{\"name\":", piece.custom ? "custom" : "function",
-		piece.custom ? "custom" : "function");
-	str_json_text(out, piece.name);
-	str_printf(out, ",\"%s\":", piece.custom ? "input" : "arguments");
-	str_json(out, call->arguments->at, call->arguments->len);
-	str_printf(out, "}%s}", call->others->at);
-}
-
-const char *tools_join(struct arena *arena, const char *pieces)
-{
-	struct json_object *lists = json_ours(arena, arena_printf(arena, "[%s]", pieces));
-	struct whole *calls = arena_get(arena, TOOLS_MOST * sizeof(*calls));
 	struct str *out = str_new(arena);
-	size_t i, k;
-	int n = 0, at;
+	int place, i;
 
-	for (i = 0; lists != NULL && i < json_object_array_length(lists); i++) {
-		struct json_object *list = json_object_array_get_idx(lists, i);
+	for (place = 0; place < tools->n_told; place++)
+		for (i = 0; i < tools->n; i++) {
+			const struct tool_call *call = &tools->calls[i];
 
-		for (k = 0; k < json_object_array_length(list); k++)
-			add_piece(arena, calls, &n, json_object_array_get_idx(list, k));
-	}
-	str_putc(out, '[');
-	for (at = 0; at < n; at++)
-		put_whole(arena, out, &calls[at]);
-	str_putc(out, ']');
-	return out->at;
+			if (call->place != place)
+				continue;
+			str_puts(out, place == 0 ? "{" : ",{");
+			put_call(out, call, true, call->arguments);
+			str_printf(out, "%s}", call->others->at);
+		}
+	return arena_printf(arena, "[%s]", out->at);
+}
+
+size_t tools_bytes(const struct tools *tools)
+{
+	size_t bytes = 0;
+	int i;
+
+	for (i = 0; i < tools->n; i++)
+		if (tools->calls[i].place >= 0)
+			bytes += strlen(tools->calls[i].name) + tools->calls[i].arguments->len;
+	return bytes;
 }

@@ -24,7 +24,9 @@ struct tools {
 /* Append the pieces of a list to a JSON array of clean ones, which must stand open in `out`: "[", or with pieces behind
  * it.  What is no piece of a call is left out. */
 void tools_take(struct tools *, struct json_object *list, struct str *out);
-/* Clean pieces (arrays, separated by commas) put together: a JSON array of whole calls, in the arena. */
-const char *tools_join(struct arena *, const char *pieces);
+/* The calls as they are in the end: a JSON array, in the arena. */
+const char *tools_whole(const struct tools *, struct arena *);
+/* Bytes that a model has said in them: names and arguments. */
+size_t tools_bytes(const struct tools *);
 
 #endif

@@ -95,7 +95,7 @@ static int on_tool_calls(struct chat *chat, const char *json, size_t len)
 	struct str *out;
 
 	if (!c->streamed)
-		return 0; /* put together at the end */
+		return 0; /* told whole, at the end */
 	if (send_role(c) != 0)
 		return -1;
 	out = begin_chunk(c);
@@ -183,7 +183,7 @@ static int finish_object(struct completion *c)
 {
 	struct str *out = c->event;
 	struct chat *chat = &c->chat;
-	const char *calls = chat->tool_calls == NULL ? NULL : tools_join(c->req->task.arena, chat->tool_calls->at);
+	const char *calls = chat->called ? tools_whole(chat->call.tools, c->req->task.arena) : NULL;
 
 	if (chat->end == CHAT_REFUSED)
 		str_add(c->content, chat->answer->at, chat->answer->len);

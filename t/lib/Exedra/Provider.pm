@@ -285,6 +285,9 @@ my @three = (content('One '), content('two '), content('three'));
     'tools-mixed' => sub { called(map { "{\"id\":\"call_$_->[0]\",\"function\":{\"name\":\"f\",\"arguments\":\"$_->[1]\"}}" } [1, '{\"n\":'], [2, '{\"n\":'], [1, '1}'], [2, '2}']) },
     'tools-other-name' => sub { called(map { "{\"index\":0,\"function\":{\"name\":\"$_\",\"arguments\":\"{}\"}}" } 'f', 'g') },
     'tools-large' => sub { called('{"index":0,"id":"call_' . 'i' x 600 . '","function":{"name":"f","arguments":"{\"t\":\"' . 'x' x 70_000 . '\"}"}}') },
+    # a letter a piece
+    'tools-many' => sub { my ($n) = @_; my $piece = frame(delta('"tool_calls":[{"index":0,"function":{"arguments":"a"}}]'));
+        events($role, frame(delta('"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"many","arguments":""}}]')), ($piece x 100) x ($n / 100), frame(delta('', finish => 'tool_calls')), $done) },
     refuses => sub { events($role, map({ frame(delta('"refusal":' . quoted($_))) } 'I will ', 'not.'), $finish, $usage, $done) },
     'json-refuses' => sub { reply('200 OK', 'application/json', object('"content":null,"refusal":"I will not."')) },
     'reasoning-short' => sub { events($role, map({ frame(delta('"reasoning":' . quoted($_))) } 'Let me ', 'think.'), content('So.'), $finish, $usage, $done) },
