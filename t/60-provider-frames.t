@@ -86,6 +86,11 @@ my $answers = check_faults($house,
         (map { ("no-error:$_" => good()) } 'null', 'false', '""', '0'),
         (map { $_ => $failed } qw(error-choice error-flat error-plain)),
         (map { $_ => refused(502, 'upstream_error', asked => 1) } qw(error-object error-json-events)),
+        # one that has said 200 before it knew tells its status so
+        (map { ("$_:429" => refused(429, 'upstream_busy', asked => 1, retry => [1, 60]), "$_:503" => refused(503, 'upstream_unavailable', asked => 1),
+            "$_:400" => refused(400, 'upstream_refused', asked => 1), "$_:404" => refused(502, 'upstream_model', asked => 1)) } qw(error-coded error-json-coded)),
+        (map { ("error-coded:$_" => refused(502, 'upstream_error', asked => 1)) } 200, 401, 500, 40303, '"429"', 'null', '4294967725', -1),
+        'error-coded-mid:429' => $failed,
     ],
     'usage' => [
         # Clamped or estimated; an answer that has come is not lost for it.

@@ -128,10 +128,26 @@ static void log_error(struct answer *answer, struct json_object *error)
 		plain_word(answer, error, "finish_reason"));
 }
 
+/* Gateways that have said 200 already, to keep the connection awake, tell the status of a refusal so.  Others have
+ * codes of their own: only those count that are as a status would be. */
+static int status_of(struct json_object *error)
+{
+	static const int statuses[] = {400, 404, 413, 422, 429, 503, 529};
+	struct json_object *code = member(error, "code", json_type_int);
+	size_t i;
+
+	for (i = 0; code != NULL && i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		if (json_object_get_int64(code) == statuses[i])
+			return statuses[i];
+	return 0;
+}
+
 static int upstream_error(struct answer *answer, struct json_object *error)
 {
 	log_error(answer, error);
 	answer->failed = true;
+	if (answer->said == 0 && (answer->refused = status_of(error)) != 0)
+		return -1;
 	return fail(answer->call->task, 502, "upstream_error", "The model's provider reported an error.");
 }
 

@@ -20,7 +20,8 @@ struct answer {
 	bool chosen;      /* a choice has come, whatever stood in it */
 	int64_t number;   /* which one is the answer */
 	bool finished;    /* the model said it had come to its end */
-	bool failed;      /* an error came; the reason is in the task */
+	bool failed;      /* an error came; the reason is in the task, or: */
+	int refused;      /* it came before anything else, and is a refusal with this status; 0: it is not */
 };
 
 enum { ANSWER_INVALID = -2 };

@@ -132,11 +132,10 @@ void asking_run(struct asking *asking)
 /* ---- what came of it ---- */
 
 /* The provider's own words go nowhere: they may hold its address, our key, or the question. */
-static int refused(const struct asking *asking)
+int asking_refused(const struct asking *asking, int status)
 {
 	const struct asking_kind *kind = asking->kind;
 	struct task *task = asking->task;
-	int status = asking->http.status;
 
 	log_event(LOG_WARNING, task, "provider_status", "provider=%s status=%d", asking->provider, status);
 	if (status == 429 || status == 503 || status == 529)
@@ -181,7 +180,7 @@ int asking_judge(const struct asking *asking)
 	case HTTP_IDLE_TIMEOUT:
 		return fail(task, 504, kind->codes.timeout, "%s did not answer in time.", kind->noun);
 	case HTTP_DONE:
-		return refused(asking);
+		return asking_refused(asking, asking->http.status);
 	default:
 		return asking->too_long ? asking_invalid(asking)
 					: fail(task, 502, kind->codes.cut, "%s broke off its answer.", kind->noun);

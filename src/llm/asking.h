@@ -64,6 +64,8 @@ void asking_run(struct asking *);
 bool asking_well(const struct http_call *);
 /* 0 when an answer has come whole; else -1 with the reason in the task. */
 int asking_judge(const struct asking *);
+/* The provider has refused with this status; -1. */
+int asking_refused(const struct asking *, int status);
 /* What came is no answer; -1. */
 int asking_invalid(const struct asking *);
 /* Count a failure that stands in the task; always -1. */

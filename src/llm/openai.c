@@ -171,6 +171,11 @@ static bool on_gone(void *arg)
 	return reading->call->gone != NULL && reading->call->gone(reading->call->arg);
 }
 
+static int judge_error(const struct reading *reading)
+{
+	return reading->answer.refused == 0 ? -1 : asking_refused(&reading->asking, reading->answer.refused);
+}
+
 /* It came to its end: as a stream that said so, or as a whole object. */
 static int judge_done(struct reading *reading)
 {
@@ -182,7 +187,7 @@ static int judge_done(struct reading *reading)
 	if (stop == ANSWER_INVALID || (!reading->streamed && stop == 0 && !answer->chosen))
 		return bad_answer(reading);
 	if (answer->failed)
-		return -1;
+		return judge_error(reading);
 	if (!reading->streamed && (answer->finished || answer->said > 0))
 		return 0;
 	return fail(reading->call->task, 502, "upstream_cut", "The model's provider broke off its answer.");
@@ -197,7 +202,7 @@ static int judge(struct reading *reading)
 	if (reading->call->stopped)
 		return 0;
 	if (answer->failed)
-		return -1;
+		return judge_error(reading);
 	if (answer->finished || (reading->done && answer->chosen))
 		return 0;
 	if (reading->done)
