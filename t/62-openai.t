@@ -371,6 +371,12 @@ subtest 'calls of tools at the edge' => sub {
     $got = $said->('tools-many');
     is_deeply [$got->{finish_reason}, map { [@{ $_->{function} }{qw(name arguments)}] } @{ $got->{message}{tool_calls} }], ['tool_calls', ['many', 'a' x 50_000]], 'a call of many pieces';
     cmp_ok peak_kb($exedra->worker_pids) - $before, '<', allow_for(20_000), '… takes memory for what it says, not for each';
+    my $counted = sub { post({ model => 'tools-many', messages => [user('count'), @{ $_[0] }], @_[1 .. $#_] })->{json}{usage}{prompt_tokens} };
+    my ($calls, $result) = ({ role => 'assistant', content => undef, tool_calls => [{ id => 'c', type => 'function', function => { name => 'f', arguments => json_text({ t => 'x' x 4000 }) } }] },
+        { role => 'tool', tool_call_id => 'c', content => 'y' x 400 });
+    my $plain = $counted->([]);
+    is $counted->([], tools => [{ type => 'function', function => { name => 'f', description => 'z' x 4000 } }]) - $plain > 1000, 1, 'estimated too: the tools that are offered';
+    is $counted->([$calls, $result]) - $plain > 1100, 1, '… and the calls before';
     is psql($db, 'SELECT completion_tokens, estimated FROM exedra.usage ORDER BY id DESC LIMIT 1'), "12501\tt", '… and tokens, where nobody counts them';
 };
 

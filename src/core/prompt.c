@@ -253,6 +253,15 @@ static int put_question(const struct chat *chat, struct llm_message *messages)
 	return n;
 }
 
+/* What is counted of a message where the provider does not count: its text, or the calls of tools that it is. */
+static size_t bytes_shown(const struct llm_message *message)
+{
+	bool calls = message->raw != NULL && message->images == NULL && *message->content == '\0' &&
+		     strcmp(message->role, "assistant") == 0;
+
+	return strlen(calls ? message->raw : message->content);
+}
+
 int prompt_assemble(struct chat *chat)
 {
 	struct arena *arena = chat->scratch;
@@ -285,8 +294,9 @@ int prompt_assemble(struct chat *chat)
 		messages[0] = (struct llm_message){.role = "system", .content = system->at};
 	memcpy(messages + n, question, (size_t)n_question * sizeof(*question));
 	n += n_question;
-	for (i = 0; i < n; i++)
-		chat->prompt_bytes += i == 0 ? system->len : strlen(messages[i].content);
+	chat->prompt_bytes = system->len + (chat->has_tools ? strlen(chat->parameters) : 0);
+	for (i = 1; i < n; i++)
+		chat->prompt_bytes += bytes_shown(&messages[i]);
 	chat->call.messages = system->len > 0 ? messages : messages + 1;
 	chat->call.n_messages = system->len > 0 ? n : n - 1;
 	return 0;
