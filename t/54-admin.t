@@ -58,6 +58,10 @@ subtest 'changes' => sub {
     $is->(1, { suspended => 1 }, 'No system admins will remain if you do this. Update failed.');
     $is->(1, {}, 'No valid updates applied.');
     $is->(1, { username => 'sam' }, 'No valid updates applied.');
+    # Contract, no. 5: but for the name, what is so already is a valid update.
+    my $before = psql($db, 'SELECT changed_at FROM exedra.account WHERE id = 1');
+    $is->(1, $_) for { role => 'admin' }, { suspended => 0 }, { dailyMessageLimit => undef }, { bio => 'Likes boats.' }, { username => 'sam', role => 'admin' };
+    is psql($db, 'SELECT changed_at FROM exedra.account WHERE id = 1'), $before, 'and changes nothing';
     $is->(1, { username => 'max' }, 'A user with that username already exists');
     $is->(1, { username => 'Max' }, 'Username must start with a lowercase letter and only contain lowercase letters, numbers, underscores, hyphens, and periods');
     $is->($max->{id}, { bio => '', dailyMessageLimit => undef });

@@ -56,7 +56,8 @@ BEGIN
         a.suspended_at := CASE WHEN (changes ->> 'suspended')::boolean THEN coalesce(a.suspended_at, now()) END;
     END IF;
     IF a = before THEN
-        RETURN 'nothing';
+        -- What is so already is done; only the name that it has says nothing.
+        RETURN CASE WHEN changes - 'username' = '{}' THEN 'nothing' ELSE 'done' END;
     ELSIF careful AND before.role = 30 AND before.suspended_at IS NULL AND (a.role < 30 OR a.suspended_at IS NOT NULL)
           AND NOT exedra.other_admins(account) THEN
         RETURN 'last_admin';
