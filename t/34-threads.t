@@ -78,6 +78,10 @@ subtest 'whose' => sub {
     is new_thread({}, key => $account{bea}{key})->{user_id}, $id{bea}, 'an account\'s own';
     is new_thread({ userId => 0 + $id{bob} }, key => $account{bea}{key})->{user_id}, $id{bea}, '… whoever is named';
     is new_thread({ userId => 0 + $id{bob} }, key => $account{max}{key})->{user_id}, $id{bob}, 'a manager may name another';
+    # Contract, no. 44: the published example has userId 1, and programs send it to servers that have no accounts.
+    exedractl($db, qw(setting set acme multi_user off));
+    is new_thread({ userId => $_ })->{user_id}, undef, "userId $_ is nobody where multi_user is off" for 0 + $id{bea}, 999;
+    exedractl($db, qw(setting set acme multi_user on));
     for my $unknown (999_999, -1, 9_007_199_254_740_993) {
         my $got = call(POST => '/new', { userId => $unknown });
         is $got->{status}, 200, "an unknown account $unknown";
