@@ -110,6 +110,8 @@ subtest 'a page' => sub {
     is first(fetch($open, "$at/"))->{location} =~ s/-[0-9a-f-]{36}\.json//r, 'custom-documents/url-127.0.0.1_', 'the first page of all';
     is first(fetch($open, "$at/"))->{chunkSource}, "link://$at", 'no slash at the end';
     is first(fetch($open, "  $at/page/ \n"))->{chunkSource}, "link://$at/page", 'nor around it';
+    # There is no name server here; but this, too, is a host only once its characters have been mapped to ASCII.
+    is fetch($open, "http://\x{ff11}\x{ff12}\x{ff17}.0.0.1:$pages_port/page")->{status}, 200, 'a host that is not in ASCII';
     my $before = psql($db, 'SELECT count(*) FROM exedra.document_version');
     isnt first(fetch($open, "$at/a/b.html?x=1"))->{id}, $document->{id}, 'the same again is another';
     is psql($db, 'SELECT count(*) FROM exedra.document_version'), $before, 'that shares the text';

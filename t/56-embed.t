@@ -52,6 +52,7 @@ subtest 'an embed is made' => sub {
         max_chats_per_day => [[5 => 5], ['12' => 12], [0 => undef], [-1 => undef], ['x' => undef], [1e300 => 2147483647]],
         allow_model_override => [[JSON::PP::true() => JSON::PP::true()], ['true' => JSON::PP::false()], [1 => JSON::PP::false()]],
         allowlist_domains => [['a.com, b.com' => '["https://a.com","https://b.com"]'], [['http://A.b:8080/x', 'c.org:443'] => '["http://a.b:8080","https://c.org"]'],
+            ["https://M\x{fc}ller.example,http://\x{65e5}\x{672c}.example:8080" => '["https://xn--mller-kva.example","http://xn--wgv71a.example:8080"]'],
             ['' => undef], [[] => undef], ['not a host, ftp://x.y,https://u:p@z.z' => '[]'], [undef, undef]]);
     for my $field (sort keys %coerced) {
         is_deeply embed($field => $_->[0])->{$field}, $_->[1], "$field " . json_text($_->[0]) for @{ $coerced{$field} };
@@ -143,6 +144,9 @@ subtest 'what is refused' => sub {
     is_deeply [grep { defined } map { $_->{headers}{'access-control-allow-origin'} } visit($embed, \%ok, origin => 'https://evil.test'), ask($unknown, $sessions[2], 'Hi'),
         look(GET => $embed, $sessions[0], Origin => 'https://evil.test'), look(DELETE => $embed, $sessions[9], Origin => 'null')], [], 'no other page may read an answer';
     is fingerprint($db), $before, 'nothing was written';
+    # A browser names a host in ASCII, whatever its administrator has written.
+    my $foreign = embed(allowlist_domains => "https://m\x{fc}ller.example");
+    is visit($foreign, \%ok, origin => 'https://xn--mller-kva.example')->{status}, 200, 'a page at a host with an umlaut';
     is ask($embed, '00000000-0000-0000-0000-000000000000', 'Hi')->{status}, 200, 'the nil session is one';
     is visit($embed, \%ok, origin => 'http://localhost:8080')->{headers}{'access-control-allow-origin'}, 'http://localhost:8080', 'each listed page is';
 };

@@ -2,6 +2,7 @@
 #include "base/http.h"
 
 #include <ctype.h>
+#include <locale.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -72,6 +73,8 @@ int http_start(void)
 	const struct sigaction wake = {.sa_handler = on_wake}; /* without SA_RESTART */
 
 	sigaction(SIGUSR2, &wake, NULL);
+	/* libcurl takes a host's name for text in the locale's charset, and "C" has ASCII only. */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -1;
 }
 

@@ -58,6 +58,9 @@ static int take_apart(struct arena *arena, CURLU *handle, struct url *url)
 	url->text = part(arena, handle, CURLUPART_URL, 0);
 	url->scheme = part(arena, handle, CURLUPART_SCHEME, 0);
 	url->host = part(arena, handle, CURLUPART_HOST, 0);
+	url->ascii_host = part(arena, handle, CURLUPART_HOST, CURLU_PUNYCODE);
+	if (url->ascii_host == NULL)
+		url->ascii_host = url->host;
 	url->path = part(arena, handle, CURLUPART_PATH, 0);
 	decoded = part(arena, handle, CURLUPART_PATH, CURLU_URLDECODE);
 	port = part(arena, handle, CURLUPART_PORT, CURLU_DEFAULT_PORT);

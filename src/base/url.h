@@ -11,9 +11,10 @@
 struct url {
 	const char *text; /* as it is to be called: without credentials, without a fragment */
 	const char *scheme, *host;
-	const char *path; /* percent-decoded, valid UTF-8 without NUL; "/" at least */
-	int port;         /* the scheme's when none is named */
-	bool credentials; /* a user or a password stood in it */
+	const char *ascii_host; /* as browsers and resolvers know it; `host` when it has no such form */
+	const char *path;       /* percent-decoded, valid UTF-8 without NUL; "/" at least */
+	int port;               /* the scheme's when none is named */
+	bool credentials;       /* a user or a password stood in it */
 };
 
 /* Take an absolute address apart.  -1 when it is none. */

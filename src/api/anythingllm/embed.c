@@ -24,8 +24,8 @@ static void put_name(struct members *m, const char *column)
 	str_printf(m->out, "%s\"%s\":", m->out->len > 1 ? "," : "", column);
 }
 
-/* A web origin as browsers write it: scheme, host, and the port where it is not the scheme's.  NULL when the text is
- * none. */
+/* A web origin as browsers write it: scheme, host in ASCII, and the port where it is not the scheme's.  NULL when the
+ * text is none. */
 static const char *origin_of(struct arena *arena, const char *text, size_t len)
 {
 	char *copy, *at;
@@ -42,8 +42,8 @@ static const char *origin_of(struct arena *arena, const char *text, size_t len)
 	if (url_read(arena, copy, &url) < 0 || url.credentials)
 		return NULL;
 	usual = url.port == (strcmp(url.scheme, "https") == 0 ? 443 : 80);
-	copy = usual ? arena_printf(arena, "%s://%s", url.scheme, url.host)
-		     : arena_printf(arena, "%s://%s:%d", url.scheme, url.host, url.port);
+	copy = usual ? arena_printf(arena, "%s://%s", url.scheme, url.ascii_host)
+		     : arena_printf(arena, "%s://%s:%d", url.scheme, url.ascii_host, url.port);
 	for (at = copy; *at != '\0'; at++)
 		*at = (char)tolower((unsigned char)*at);
 	return copy;
