@@ -182,7 +182,10 @@ int request_read_head(struct request *req)
 
 static int too_large(struct request *req, size_t limit)
 {
-	return fail(&req->task, 413, "request_too_large", "The body is larger than %zu MiB.", limit >> 20);
+	bool small = limit < 1 << 20;
+
+	return fail(&req->task, 413, "request_too_large", "The body is larger than %zu %s.", limit >> (small ? 10 : 20),
+		small ? "KiB" : "MiB");
 }
 
 static int incomplete(struct request *req)
