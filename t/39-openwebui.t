@@ -103,6 +103,8 @@ subtest 'how far it is, as a stream' => sub {
     push @seen, map { $_->{json} } $stream->events;
     is_deeply [@seen[0, -1]], [{ status => 'pending' }, { status => 'completed' }], 'until it is read';
     $file = upload($exedra, $key, 'gone.txt', 'Wait.', query => '?process=false');
+    my $head = http($exedra, HEAD => "/api/v1/files/$file->{id}/process/status?stream=true", key => $key, timeout => 10);
+    is_deeply [@{$head}{qw(status body)}], [200, ''], 'HEAD does not wait for it';
     $stream = http_stream($exedra, GET => "/api/v1/files/$file->{id}/process/status?stream=true", key => $key);
     $stream->next(5);
     remove("files/$file->{id}");

@@ -213,7 +213,8 @@ static int stream_status(struct request *req, PGresult *rows)
 	const char *frame = status_object(req, rows);
 
 	stream_open(&stream, req, "text/event-stream; charset=utf-8");
-	while (stream_event(&stream, frame, strlen(frame)) == 0 && !is_final(rows) && clock_ms() < deadline_ms) {
+	while (stream_event(&stream, frame, strlen(frame)) == 0 && !req->head && !is_final(rows) &&
+		clock_ms() < deadline_ms) {
 		clock_pause_ms(1000);
 		if (wire_gone(req->wire))
 			return 0;
