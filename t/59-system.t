@@ -64,6 +64,10 @@ subtest 'a provider' => sub {
     is_deeply update({ LLMProvider => 'quote' }), { newValues => { LLMProvider => 'quote' }, error => $false }, "the server's again";
     like chat($exedra, $acme->{key}, 'room', 'Hello?')->{body}, qr/"provider":"quote"/, 'answers';
     is_deeply update({ OllamaLLMBasePath => 'http://127.0.0.1:11434', OllamaLLMModelPref => 'l', LLMProvider => 'ollama' })->{error}, $false, 'Ollama';
+    # Contract, annex B: any value will do for these; empty is what clients send for `as the model has it'.
+    is_deeply update({ OllamaLLMTokenLimit => 4096 })->{error}, $false, 'with a context window';
+    is_deeply update({ OllamaLLMTokenLimit => '' }), { newValues => { OllamaLLMTokenLimit => '' }, error => $false }, 'which is taken back';
+    is rows_of(q{SELECT context_tokens FROM exedra.provider WHERE preferred}), 8192, 'and is the usual one again';
     is rows_of(q{SELECT kind, url FROM exedra.provider WHERE preferred}), "ollama\thttp://127.0.0.1:11434/v1", 'is spoken to as OpenAI is';
     is_deeply update({ LLM_PROVIDER => 'openai', OPEN_AI_KEY => 'sk-of-env' }), { newValues => { LLMProvider => 'openai', OpenAiKey => '******' }, error => $false }, "the environment's names";
     is rows_of(q{SELECT url FROM exedra.provider WHERE preferred AND sealed_key IS NOT NULL}), 'https://api.openai.com/v1', 'a service that is well known';
@@ -83,6 +87,7 @@ subtest 'what is refused' => sub {
         [{ LMStudioBasePath => 'http://x.test' }, 'URL must include /v1'], [{ OllamaLLMBasePath => 'http://x.test/' }, 'URL cannot end with a slash'],
         [{ GenericOpenAiBasePath => 'http://u:p@x.test/v1' }, 'URL must not hold a user or a password'],
         [{ GenericOpenAiTokenLimit => 'x' }, 'Value must be a number'], [{ GenericOpenAiTokenLimit => '0' }, qr/at least 512/],
+        [{ GenericOpenAiTokenLimit => '' }, 'Value must be a number'], [{ OllamaLLMTokenLimit => 'x' }, 'Value must be a number'],
         [{ LLMProvider => 'clippy' }, 'clippy is not a valid LLM provider.'], [{ LLMProvider => 'bedrock' }, qr/^LLMProvider: bedrock/],
         [{ EmbeddingEngine => 'x' }, qr/^Invalid Embedding model type. Must be one of openai, azure/], [{ VectorDB => 'x' }, qr/^Invalid VectorDB type. Must be one of chroma, /],
         [{ VectorDB => 'lancedb' }, qr/^VectorDB: only the operator/], [{ TTSOpenAIKey => 'sk-x' }, qr/^TTSOpenAIKey cannot be set here/],

@@ -143,7 +143,7 @@ const struct env_key env_keys[] = {
 	{"GenericOpenAiMaxTokens", SHOWN_TEXT, NULL, CHECK_NUMBER, SETS_ABSENT, NULL},
 	{"FoundryBasePath", SHOWN_TEXT, NULL, CHECK_SOME, SETS_URL, "foundry"},
 	{"FoundryModelPref", SHOWN_TEXT, NULL, CHECK_SOME, SETS_MODEL, "foundry"},
-	{"FoundryModelTokenLimit", SHOWN_TEXT, NULL, CHECK_CONTEXT, SETS_CONTEXT, "foundry"},
+	{"FoundryModelTokenLimit", SHOWN_TEXT, NULL, CHECK_CONTEXT_OR_NONE, SETS_CONTEXT, "foundry"},
 	{"AwsBedrockLLMRegion", SHOWN_TEXT, NULL, CHECK_SOME, SETS_ABSENT, NULL},
 	{"AwsBedrockLLMModel", SHOWN_TEXT, NULL, CHECK_SOME, SETS_ABSENT, NULL},
 	{"CohereModelPref", SHOWN_TEXT, NULL, CHECK_SOME, SETS_ABSENT, NULL},
@@ -169,15 +169,15 @@ const struct env_key env_keys[] = {
 	{"CerebrasModelPref", SHOWN_TEXT, NULL, CHECK_SOME, SETS_ABSENT, NULL},
 	{"OMLXLLMBasePath", SHOWN_TEXT, NULL, CHECK_URL, SETS_URL, "omlx"},
 	{"OMLXLLMModelPref", SHOWN_TEXT, NULL, CHECK_SOME, SETS_MODEL, "omlx"},
-	{"OMLXLLMTokenLimit", SHOWN_TEXT, NULL, CHECK_CONTEXT, SETS_CONTEXT, "omlx"},
+	{"OMLXLLMTokenLimit", SHOWN_TEXT, NULL, CHECK_CONTEXT_OR_NONE, SETS_CONTEXT, "omlx"},
 	{"EmbeddingOutputDimensions", SHOWN_TEXT_OR_NULL, NULL, CHECK_DIMENSIONS, SETS_EMBED_DIMENSIONS, NULL},
 	{"ImageGenerationProvider", SHOWN_TEXT_OR_NULL, NULL, CHECK_NOTHING, SETS_ABSENT, NULL},
 	{"ImageGenerationModelPref", SHOWN_TEXT_OR_NULL, NULL, CHECK_NOTHING, SETS_ABSENT, NULL},
 	{"ModelRouterId", SHOWN_TEXT_OR_NULL, NULL, CHECK_NOTHING, SETS_ABSENT, NULL},
 	{"AgentSearXNGApiUrl", SHOWN_TEXT_OR_NULL, NULL, CHECK_NOTHING, SETS_ABSENT, NULL},
 	{"AgentCrwApiUrl", SHOWN_TEXT_OR_NULL, NULL, CHECK_NOTHING, SETS_ABSENT, NULL},
-	{"LMStudioTokenLimit", SHOWN_TEXT_OR_NULL, NULL, CHECK_CONTEXT, SETS_CONTEXT, "lmstudio"},
-	{"OllamaLLMTokenLimit", SHOWN_TEXT_OR_NULL, NULL, CHECK_CONTEXT, SETS_CONTEXT, "ollama"},
+	{"LMStudioTokenLimit", SHOWN_TEXT_OR_NULL, NULL, CHECK_CONTEXT_OR_NONE, SETS_CONTEXT, "lmstudio"},
+	{"OllamaLLMTokenLimit", SHOWN_TEXT_OR_NULL, NULL, CHECK_CONTEXT_OR_NONE, SETS_CONTEXT, "ollama"},
 	{"DisableTelemetry", SHOWN_ELSEWHERE, NULL, CHECK_NOTHING, SETS_TELEMETRY, NULL},
 	{"OllamaEmbeddingBatchSize", SHOWN_PRESET, "1", CHECK_NUMBER, SETS_ABSENT, NULL},
 	{"GenericOpenAiEmbeddingMaxConcurrentChunks", SHOWN_PRESET, "500", CHECK_NUMBER, SETS_ABSENT, NULL},
@@ -322,7 +322,10 @@ const char *env_check(struct arena *arena, const struct env_key *key, const char
 	case CHECK_NUMBER:
 		return check_number(value, 1, "Value must be greater than zero");
 	case CHECK_CONTEXT:
-		return check_number(value, 512, "Value must be a number of at least 512");
+	case CHECK_CONTEXT_OR_NONE:
+		return *value == '\0' && key->check == CHECK_CONTEXT_OR_NONE
+			       ? NULL
+			       : check_number(value, 512, "Value must be a number of at least 512");
 	case CHECK_DIMENSIONS:
 		return *value == '\0' ? NULL
 		       : strlen(value) > 4 || value[strspn(value, "0123456789")] != '\0' || atoi(value) < 1 ||

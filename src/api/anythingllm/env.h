@@ -24,6 +24,7 @@ enum env_check {
 	CHECK_SOME,
 	CHECK_NUMBER,
 	CHECK_CONTEXT,
+	CHECK_CONTEXT_OR_NONE, /* empty: as if it had never been said */
 	CHECK_DIMENSIONS,
 	CHECK_URL,
 	CHECK_V1_URL,   /* with a /v1 */
