@@ -3,6 +3,7 @@
 use lib 't/lib';
 use Digest::SHA qw(sha256_hex);
 use Exedra::Test;
+use Exedra::Answer qw(in_parallel);
 use Exedra::Contract;
 use Exedra::OpenWebUI;
 
@@ -332,6 +333,25 @@ subtest 'texts, pages and files into collections by name' => sub {
     is_deeply $got->{json}, { status => $true, collection_name => 'tide-tables', content => $text }, 'a collection that is not there is made';
     post('retrieval/process/text', { name => 'moon.txt', content => 'The moon pulls.', collection_name => $_ }) for 'Tide Tables', 'tide-tables';
     is_deeply [map { $_->{meta}{name} } @{ get('knowledge/tide-tables')->{json}{files} }], ['tides.txt', 'moon.txt'], 'and found again';
+    # Of these names nothing is left in a slug, or not all: they are one collection each time.
+    for my $name ("\x{6587}\x{66f8}", "\x{6587}\x{66f8}\x{5eab}", 'L' x 300) {
+        my @into = map { post('retrieval/process/text', { name => "$_.txt", content => "Gulls cry $_ times.", collection_name => $name })->{json}{collection_name} } 2, 3;
+        is $into[1], $into[0], 'found again: ' . substr $name, 0, 9;
+        is scalar @{ post('retrieval/query/doc', { collection_name => $name, query => 'gulls' })->{json}{documents}[0] }, 2, 'and searched';
+    }
+    my $rooms = sub { psql($db, 'SELECT count(*) FROM exedra.workspace') };
+    my $made = $rooms->();
+    my @raced = in_parallel(8, sub {
+        my $got = post('retrieval/process/text', { name => "$_[0].txt", content => "Terns cry $_[0] times.", collection_name => 'Birds ' . int $_[0] / 8 });
+        return { into => $got->{json}{collection_name} };
+    }, 0 .. 63);
+    is_deeply [map { $_->{into} } @raced], [map { 'birds-' . int $_ / 8 } 0 .. 63], 'many at once: into one';
+    is $rooms->(), $made + 8, 'that is made once';
+    post('retrieval/process/text', { name => 'x', content => "\n ", collection_name => 'Left 1' });
+    post('retrieval/process/web', { url => $_, collection_name => 'Left 2' }) for 'nowhere at all', "$site/none";
+    post('retrieval/process/web?process=false', { url => "$site/page", collection_name => 'Left 3' });
+    post('retrieval/process/file', { file_id => $random, collection_name => 'Left 4' });
+    is $rooms->(), $made + 8, 'none for what comes to nothing';
     my $missing = sub { return [422, [{ type => 'missing', loc => ['body', $_[0]], msg => 'Field required', input => undef }]] };
     is_deeply told(post('retrieval/process/text', { name => 'x' })), $missing->('content'), 'no text';
     is_deeply told(post('retrieval/process/text', { content => 'x' })), $missing->('name'), 'no name';

@@ -271,18 +271,24 @@ const char *workspace_slug(struct arena *arena, const char *name)
 	const char *slug = slug_make(arena, SLUG_WORKSPACE, name);
 	bool word = strcmp(slug, "search") == 0 || strcmp(slug, "list") == 0;
 
+	if (*slug == '\0')
+		return secret_uuid_of(arena, name);
 	return word ? arena_printf(arena, "%s-1", slug) : slug;
 }
 
 /* Contract: every text that makes a slug, and a number behind it when the slug is taken. */
 static const char *slug_for(struct arena *arena, const char *name, int try)
 {
-	const char *slug;
+	if (try == 0)
+		return workspace_slug(arena, name);
+	if (*slug_make(arena, SLUG_WORKSPACE, name) == '\0') /* the number would be all */
+		return secret_new_uuid(arena);
+	return workspace_slug(arena, arena_printf(arena, "%s-%u", name, 10000000 + secret_below(90000000)));
+}
 
-	if (try > 0)
-		name = arena_printf(arena, "%s-%u", name, 10000000 + secret_below(90000000));
-	slug = workspace_slug(arena, name);
-	return *slug == '\0' ? secret_new_uuid(arena) : slug;
+int workspace_provide(struct task *task, const char *name, const char *slug)
+{
+	return db_rows(task, &sql_workspace_create, ARGS(name, slug, "{}", workspace_default_prompt)) == NULL ? -1 : 0;
 }
 
 const char *workspace_create(struct task *task, const char *name, const char *columns, const char **slug)

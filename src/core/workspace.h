@@ -15,12 +15,16 @@ extern const char workspace_default_prompt[];
  * NULL, and "default" as provider takes the model away too. */
 const char *workspace_columns(struct task *, struct json_object *body, bool updating);
 
-/* The slug that a name makes, if it is free.  The words search and list get a number: Open WebUI's routes have them
- * where ids stand, so a collection that went by one could not be asked for. */
+/* The slug that a name makes, if it is free; a uuid where it has nothing that a slug may hold, such as a name in
+ * Chinese, and always the same one.  The words search and list get a number: Open WebUI's routes have them where ids
+ * stand, so a collection that went by one could not be asked for. */
 const char *workspace_slug(struct arena *, const char *name);
 
 /* Make a workspace with a slug of its own.  Returns it as JSON and its slug; NULL with the reason in the task. */
 const char *workspace_create(struct task *, const char *name, const char *columns, const char **slug);
+
+/* See that there is a workspace of this slug: make it, unless somebody has, or does at the same moment. */
+int workspace_provide(struct task *, const char *name, const char *slug);
 
 /* A name cut to 255 characters; "My Workspace" when there is none. */
 const char *workspace_name(struct arena *, const char *name);

@@ -15,15 +15,30 @@ int secret_open(void)
 	return sodium_init() < 0 ? -1 : 0;
 }
 
+static void put_uuid(char text[UUID_TEXT], unsigned char b[16])
+{
+	b[6] = (b[6] & 0x0f) | 0x40; /* RFC 9562: version 4 ... */
+	b[8] = (b[8] & 0x3f) | 0x80; /* ... and its variant */
+	snprintf(text, UUID_TEXT, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
 void secret_uuid(char text[UUID_TEXT])
 {
 	unsigned char b[16];
 
 	randombytes_buf(b, sizeof(b));
-	b[6] = (b[6] & 0x0f) | 0x40; /* RFC 9562: version 4 ... */
-	b[8] = (b[8] & 0x3f) | 0x80; /* ... and its variant */
-	snprintf(text, UUID_TEXT, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	put_uuid(text, b);
+}
+
+const char *secret_uuid_of(struct arena *arena, const char *text)
+{
+	unsigned char hash[32];
+	char *uuid = arena_get(arena, UUID_TEXT);
+
+	secret_sha256(text, strlen(text), hash);
+	put_uuid(uuid, hash);
+	return uuid;
 }
 
 const char *secret_new_uuid(struct arena *arena)

@@ -15,6 +15,8 @@ int secret_open(void);
 /* A random (version 4) uuid, with its NUL. */
 void secret_uuid(char text[UUID_TEXT]);
 const char *secret_new_uuid(struct arena *);
+/* One that looks like it, always the same for the same text. */
+const char *secret_uuid_of(struct arena *, const char *text);
 /* 16 hexadecimal digits: enough to tell requests apart in a log. */
 void secret_request_id(char text[REQUEST_ID_TEXT]);
 void secret_sha256(const char *text, size_t len, unsigned char hash[32]);

@@ -13,10 +13,15 @@ const char *openwebui_own_name(struct request *req, const char *hash)
 	return arena_printf(req->task.arena, "%s@%lld", hash, (long long)req->task.identity.account_id);
 }
 
+static const char *slug_of(struct arena *arena, const char *name)
+{
+	return *name == '\0' ? "" : workspace_slug(arena, workspace_name(arena, name));
+}
+
 /* Under its slug, or the name that made it.  1, 0, or -1 with the reason in the task. */
 static int find(struct request *req, const char *name, struct openwebui_target *target)
 {
-	const char *tries[] = {name, workspace_slug(req->task.arena, name)};
+	const char *tries[] = {name, slug_of(req->task.arena, name)};
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
@@ -26,7 +31,7 @@ static int find(struct request *req, const char *name, struct openwebui_target *
 			return -1;
 		if (PQntuples(rows) == 0)
 			continue;
-		*target = (struct openwebui_target){db_text(rows, 0, "id"), tries[i]};
+		*target = (struct openwebui_target){db_text(rows, 0, "id"), tries[i], NULL};
 		return 1;
 	}
 	return 0;
@@ -46,11 +51,24 @@ int openwebui_read_target(struct request *req, struct openwebui_target *target)
 	if (task->identity.role < MANAGER)
 		return fail(task, 403, "role_too_low", "This needs the role %s.", role_name(MANAGER));
 	found = find(req, name, target);
-	if (found != 0)
-		return found < 0 ? -1 : 0;
-	if (workspace_create(task, workspace_name(task->arena, name), "{}", &name) == NULL)
+	if (found == 0)
+		target->wanted = name;
+	return found < 0 ? -1 : 0;
+}
+
+int openwebui_make_target(struct request *req, struct openwebui_target *target)
+{
+	struct arena *arena = req->task.arena;
+	const char *name = target->wanted;
+	int found;
+
+	if (name == NULL)
+		return 0;
+	if (workspace_provide(&req->task, workspace_name(arena, name), slug_of(arena, name)) < 0)
 		return -1;
 	found = find(req, name, target);
+	if (found == 0)
+		return fail(&req->task, 409, "conflict", "The collection was deleted at the same moment.");
 	return found < 0 ? -1 : 0;
 }
 
@@ -94,7 +112,7 @@ int openwebui_scope_find(struct request *req, struct openwebui_scope *scope)
 		if (is_hash(name))
 			own[n_own++] = openwebui_own_name(req, name);
 		slugs[n_slugs++] = name;
-		slugs[n_slugs++] = workspace_slug(arena, name);
+		slugs[n_slugs++] = slug_of(arena, name);
 	}
 	rows = db_rows(&req->task, &sql_knowledge_scope,
 		ARGS(db_array(arena, slugs, n_slugs), db_array(arena, files, n_files), db_array(arena, own, n_own)));

@@ -24,13 +24,16 @@ const char *openwebui_file_name(const char *name);
 
 /* Where something is to be put. */
 struct openwebui_target {
-	const char *workspace_id; /* NULL: into no workspace */
+	const char *workspace_id; /* NULL: into no workspace, or into one that is wanted */
 	const char *name;         /* its slug */
+	const char *wanted;       /* the name of one that is still to be made; else NULL */
 };
 
-/* Read `collection_name` of the body; a workspace that is not there is made.  -1 with the reason in the task: 403
- * unless the caller may change workspaces.  The caller's key has been looked at afterwards. */
+/* Read `collection_name` of the body.  -1 with the reason in the task: 403 unless the caller may change workspaces. The
+ * caller's key has been looked at afterwards. */
 int openwebui_read_target(struct request *, struct openwebui_target *);
+/* Make the workspace if it is wanted: once there is something to put into it. */
+int openwebui_make_target(struct request *, struct openwebui_target *);
 /* How a text or page of the caller's is named that is its own collection: as a document's external id. */
 const char *openwebui_own_name(struct request *, const char *hash);
 

@@ -52,9 +52,11 @@ static int reword(struct request *req)
 }
 
 /* Put what was read in a file where it is wanted, and call the file read.  Without a place it is taken away again. */
-static int finish(struct request *req, const struct file *file, const struct openwebui_target *into)
+static int finish(struct request *req, const struct file *file, struct openwebui_target *into)
 {
-	if ((into->workspace_id == NULL || read_place(&req->task, req->config, into->workspace_id, file->id) == 0) &&
+	if (openwebui_make_target(req, into) == 0 &&
+		(into->workspace_id == NULL ||
+			read_place(&req->task, req->config, into->workspace_id, file->id) == 0) &&
 		file_settle(&req->task, file, "done", NULL) == 0)
 		return 0;
 	file_drop(&req->task, file);
@@ -83,7 +85,7 @@ static void describe(struct request *req, const char *name, const char *text, co
 	ingest_measure(d);
 }
 
-static int store_text(struct request *req, const char *name, struct document *d, const struct openwebui_target *into)
+static int store_text(struct request *req, const char *name, struct document *d, struct openwebui_target *into)
 {
 	struct file file = {.name = name, .type = "text/plain", .meta = "{}"};
 
@@ -167,8 +169,8 @@ static int reply_unstored(struct request *req, struct file *file)
 	return 0;
 }
 
-static int store_page(struct request *req, struct file *file, const struct url *url, const char *key,
-	const struct openwebui_target *into)
+static int store_page(
+	struct request *req, struct file *file, const struct url *url, const char *key, struct openwebui_target *into)
 {
 	struct arena *arena = req->task.arena;
 	struct reading reading = {.title = url->text,
@@ -257,6 +259,7 @@ int openwebui_process_file(struct request *req)
 		return -1;
 	file = find_read(req, uuid);
 	if (file == NULL || (text != NULL && openwebui_replace_text(req, file, text) < 0) ||
+		openwebui_make_target(req, &into) < 0 ||
 		(into.workspace_id != NULL && openwebui_knowledge_put(req, into.workspace_id, uuid) < 0))
 		return -1;
 	begin_reply(req);
@@ -327,7 +330,7 @@ int openwebui_process_files(struct request *req)
 	for (i = 0; i < json_object_array_length(files); i++)
 		if (read_id(req, json_object_array_get_idx(files, i), &uuid) < 0)
 			return -1;
-	if (openwebui_read_target(req, &into) < 0)
+	if (openwebui_read_target(req, &into) < 0 || openwebui_make_target(req, &into) < 0)
 		return -1;
 	for (i = 0; i < json_object_array_length(files); i++)
 		if (read_id(req, json_object_array_get_idx(files, i), &uuid) < 0 ||
