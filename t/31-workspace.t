@@ -94,6 +94,7 @@ my @coerced = (
     [router_id => 3, 3], [router_id => '', undef], [router_id => 'none', undef], [router_id => undef, undef],
     [lastUpdatedAt => '2020-01-02T03:04:05.678Z', '2020-01-02T03:04:05.678Z'],
     [lastUpdatedAt => '2020-01-02T05:04:05+02:00', '2020-01-02T03:04:05.000Z'],
+    [lastUpdatedAt => '2020-01-02', '2020-01-02T00:00:00.000Z'], [lastUpdatedAt => '2020-01-02 03:04:05', '2020-01-02T03:04:05.000Z'],
 );
 my @refused = ((map { my $field = $_; map { [$field, $_] } [], {},
     \1 } qw(openAiTemp openAiHistory openAiPrompt similarityThreshold chatProvider chatModel topN
@@ -116,7 +117,7 @@ subtest 'values' => sub {
     is update('values', { openAiPrompt => $_ })->{json}{workspace}{openAiPrompt}, undef, 'a prompt is taken away: ' . json_text($_)
         for '', undef;
     is update('values', { name => $_ })->{json}{workspace}{name}, 'My Workspace', 'a name is taken away: ' . json_text($_) for '', undef;
-    for my $date ('yesterday', '') {
+    for my $date ('yesterday', '', '2020-01-02 ', '2020-13-01', '2020-01-02x') {
         update('values', { lastUpdatedAt => '2020-01-02T03:04:05.000Z' });
         is update('values', { lastUpdatedAt => $date })->{status}, 200, "lastUpdatedAt: '$date'";
         is psql($db, "SELECT now() - changed_at < interval '1 min' FROM exedra.workspace WHERE slug = 'values'"), 't', 'becomes now';

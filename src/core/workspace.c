@@ -210,6 +210,17 @@ static bool parse_fraction_and_zone(const char *text, int *ms, int *minutes)
 	return true;
 }
 
+/* What stands before the fraction: a day, or a time of it behind a T, or a space as in the published examples; NULL
+ * when it is neither. */
+static const char *parse_time(const char *text, struct tm *utc)
+{
+	const char *end = strptime(text, "%Y-%m-%d", utc);
+
+	if (end == NULL || *end == '\0')
+		return end;
+	return *end != 'T' && *end != ' ' ? NULL : strptime(end + 1, "%H:%M:%S", utc);
+}
+
 /* A date, else now. */
 static int take_changed_at(struct columns *c)
 {
@@ -224,7 +235,7 @@ static int take_changed_at(struct columns *c)
 		return 0;
 	if (field_text(c->task, c->body, "lastUpdatedAt", &text) < 0)
 		return -1;
-	end = text == NULL ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+	end = text == NULL ? NULL : parse_time(text, &utc);
 	if (end == NULL || !parse_fraction_and_zone(end, &ms, &minutes) || utc.tm_year > 8099 || utc.tm_year < 0) {
 		clock_gettime(CLOCK_REALTIME, &now);
 		seconds = now.tv_sec;
