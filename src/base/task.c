@@ -62,7 +62,7 @@ int fail_if_stopped(struct task *task)
 		return fail(task, 503, "server_ending", "The server is being restarted.");
 	}
 	return fail(task, 403, "chat_stopped",
-		"The chat was ended: its key may not be used any more, or its workspace is gone.");
+		"The chat was ended: its key may not be used any more, or its workspace or thread is gone.");
 }
 
 void fail_clear(struct task *task)
