@@ -383,6 +383,56 @@ subtest 'files wait for the program that reads them' => sub {
     ok $well->stop, 'ends well';
 };
 
+# Files are read one at a time here, each once the gate is open; who has come so far stands in a list.
+subtest 'tenants take turns at the program that reads files' => sub {
+    my $own = database();
+    my ($large, $small) = map { tenant($own, $_)->{key} } qw(large small);
+    my ($list, $gate) = map { tmp_dir() . "/$_" } qw(begun gate);
+    my $slow = spew(tmp_dir() . '/slow', qq{#!/bin/sh\nfor a; do case \$a in --name=*) echo "\${a#--name=}" >>$list;; esac; done\nwhile [ ! -e $gate ]; do sleep 0.05; done\nexec }
+        . build_dir() . qq{/exedra-extract "\$@"\n});
+    chmod 0755, $slow;
+    spew($list, '');
+    my $pool = start_exedra(db => $own, settings => { processes => 1, 'extract.program' => $slow });
+    my $send = sub {
+        my ($key, $name) = @_;
+        my $body = form(part(file => "The words of $name.\n", filename => $name));
+        my $sent = fcgi_open($pool->{socket});
+        $sent->send(begin_record(1), record(FCGI_PARAMS, 1, pairs(cgi_variables(POST => '/v1/document/upload', headers => { Authorization => "Bearer $key",
+            'Content-Type' => "multipart/form-data; boundary=$BOUNDARY", 'Content-Length' => length $body }))), record(FCGI_PARAMS, 1, ''),
+            record(FCGI_STDIN, 1, $body), record(FCGI_STDIN, 1, ''));
+        return $sent;
+    };
+    my $busy = sub { my ($n) = @_; wait_for { http($pool, GET => '/metrics', key => $small)->{body} =~ /^exedra_threads_busy (\d+)/m && $1 == $n + 1 } 30, "$n that wait" };
+    my @sent = $send->($large, 'large-1.txt');
+    wait_for { -s $list } 30, 'the first';
+    push @sent, map { $send->($large, "large-$_.txt") } 2 .. 6;
+    $busy->(6);
+    my $left = $send->($large, 'left.txt');
+    $busy->(7);
+    $left->close;
+    push @sent, $send->($small, 'small.txt');
+    $busy->(7);                                         # who has gone waits no more
+    select undef, undef, undef, 0.3;                    # from the count to the line
+    spew($gate, '');
+    for my $sent (@sent) { 1 while ($sent->next_record // { type => FCGI_END })->{type} != FCGI_END }
+    my @begun = split /\n/, slurp($list);
+    is scalar(@begun), 7, 'all were read, and nothing for who had gone' or diag "@begun";
+    my ($place) = grep { $begun[$_] eq 'small.txt' } 0 .. $#begun;
+    cmp_ok $place // 99, '<=', 2, 'who comes with one file does not wait for another\'s six' or diag "@begun";
+
+    unlink $gate;
+    spew($list, '');
+    my $last = $send->($large, 'last.txt');
+    wait_for { -s $list } 30, 'one that is being read';
+    Exedra::OpenWebUI::upload($pool, $small, 'job.txt', "Job's words.\n");
+    wait_for { psql($own, "SELECT count(*) FROM exedra.job WHERE state = 'running'") == 1 } 30, 'a job behind it';
+    kill TERM => $pool->{pid};
+    ok eval { wait_for { $pool->log_text =~ /event=job_failed .*code=server_ending/ } 10, 'the job to give up' }, 'a job does not wait for its turn when the pool ends';
+    is psql($own, 'SELECT state, tries FROM exedra.job'), "waiting\t0", '… and has not tried in vain';
+    spew($gate, '');
+    ok $pool->stop, 'which ends well';
+};
+
 my $report = sanitizer_report($exedra->log_text);
 ok !$report, 'no report of a sanitizer' or diag $report;
 ok $exedra->stop, 'exedra ends well';

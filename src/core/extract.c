@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -22,6 +21,7 @@
 #include "base/metrics.h"
 #include "base/str.h"
 #include "base/temp.h"
+#include "base/turns.h"
 #include "core/transcribe.h"
 
 enum {
@@ -34,42 +34,11 @@ enum {
 
 extern char **environ;
 
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t freed;
-	int left;
-} places = {.lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER, .left = 1};
+static struct turns turns = {.lock = PTHREAD_MUTEX_INITIALIZER, .left = 1};
 
 void extract_limit(int most)
 {
-	places.left = most;
-}
-
-static int take_place(struct task *task)
-{
-	int64_t until_ms = clock_ms() + TURN_S * 1000;
-	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
-	int waited = 0;
-	bool taken;
-
-	pthread_mutex_lock(&places.lock);
-	while (places.left == 0 && waited != ETIMEDOUT)
-		waited = pthread_cond_clockwait(&places.freed, &places.lock, CLOCK_MONOTONIC, &until);
-	taken = places.left > 0;
-	places.left -= taken;
-	pthread_mutex_unlock(&places.lock);
-	if (taken)
-		return 0;
-	task->failure.retry_after_s = 30;
-	return fail(task, 503, "busy", "Too many files are being read at the moment.");
-}
-
-static void give_place(void)
-{
-	pthread_mutex_lock(&places.lock);
-	places.left++;
-	pthread_cond_signal(&places.freed);
-	pthread_mutex_unlock(&places.lock);
+	turns.left = most;
 }
 
 /* 0 once it has ended, with its status; -1 when the client has gone, or it took too long: it is ended then. */
@@ -250,12 +219,16 @@ static int run_in_turn(struct task *task, const struct config *config, char *con
 	int64_t began_us;
 	int result;
 
-	if (take_place(task) < 0)
-		return -1;
+	if (!turns_take(&turns, task, clock_ms() + TURN_S * 1000)) {
+		if (fail_if_stopped(task) < 0)
+			return -1;
+		task->failure.retry_after_s = 30;
+		return fail(task, 503, "busy", "Too many files are being read at the moment.");
+	}
 	began_us = clock_us();
 	result = run(task, config, argv, fds, status);
 	metrics_observe(METRIC_EXTRACTION_TIME, 0, clock_us() - began_us);
-	give_place();
+	turns_give(&turns);
 	return result;
 }
 

@@ -101,7 +101,8 @@ static bool is_servers(const struct failure *failure)
 {
 	return failure->status == 503 &&
 	       (strncmp(failure->code, "database_", 9) == 0 || strcmp(failure->code, "extract_missing") == 0 ||
-		       strcmp(failure->code, "disk") == 0 || strcmp(failure->code, "memory") == 0);
+		       strcmp(failure->code, "disk") == 0 || strcmp(failure->code, "memory") == 0 ||
+		       strcmp(failure->code, "busy") == 0 || strcmp(failure->code, "server_ending") == 0);
 }
 
 /* Say what became of it.  A reason that may pass is tried again, a few times. */
