@@ -88,6 +88,30 @@ subtest 'a guesser' => sub {
     is_deeply [map { sign_in('no such name', 'x')->{status} } 1 .. 16], [(400) x 15, 429], 'a name that there is not is told the same';
 };
 
+# Each takes 19 MiB, and who asks for them needs no key.
+subtest 'many at once' => sub {
+    my $own = database();
+    tenant($own, 'acme');
+    my $at_once = sub {
+        my ($pool, $n) = @_;
+        my @sent = map { my $sent = fcgi_open($pool->{socket}); my $body = json_text({ email => "nobody$_", password => 'long enough' });
+            $sent->send(begin_record(1), record(FCGI_PARAMS, 1, pairs(cgi_variables(POST => '/api/v1/auths/signin', headers => { 'Content-Type' => 'application/json',
+                'Content-Length' => length $body }))), record(FCGI_PARAMS, 1, ''), record(FCGI_STDIN, 1, $body), record(FCGI_STDIN, 1, '')); $sent } 1 .. $n;
+        my %n;
+        for my $sent (@sent) { my $record = $sent->next_record(60); $n{ $record && $record->{content} =~ /^Status: (\d+)/ ? $1 : 'none' }++ }
+        return \%n;
+    };
+    my $pool = start_exedra(db => $own, settings => { processes => 1 });
+    my $most = sub { my ($pid) = $pool->worker_pids; return slurp("/proc/$pid/status") =~ /^VmHWM:\s+(\d+)/m ? $1 / 1024 : die };
+    my $before = $most->();
+    is_deeply $at_once->($pool, 40), { 400 => 40 }, 'forty sign in';
+    cmp_ok $most->() - $before, '<', 150, 'in the memory of few';
+    my $small = start_exedra(db => $own, settings => { processes => 1, threads => 32 });
+    my $n = $at_once->($small, 25);
+    ok $n->{400} && $n->{503} && $n->{400} + $n->{503} == 25, 'they may take an eighth of the threads: others are told to come again' or diag json_text($n);
+    ok $_->stop, 'ends well' for $pool, $small;
+};
+
 subtest 'the own key' => sub {
     my $token = sign_in('sam@example.org', 'long enough')->{json}{token};
     is auths(GET => '/api_key', $token)->{status}, 404, 'none at first';

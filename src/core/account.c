@@ -7,7 +7,7 @@
 #include "base/field.h"
 #include "base/str.h"
 #include "base/utf8.h"
-#include "store/secret.h"
+#include "core/password.h"
 
 enum { PASSWORD_LEAST = 8, PASSWORD_MOST = 250, NAME_LEAST = 2, NAME_MOST = 64, BIO_MOST = 1000 };
 
@@ -41,10 +41,8 @@ static int read_password(struct task *task, struct json_object *body, bool creat
 		return refuse(task, "password", "password should be at least 8 characters long");
 	if (characters(text) > PASSWORD_MOST)
 		return refuse(task, "password", "password should not be longer than 250 characters");
-	wish->password = secret_hash_password(task->arena, text);
-	if (wish->password == NULL)
-		arena_exhausted(task->arena);
-	return 0;
+	wish->password = password_hash(task, text);
+	return wish->password == NULL ? -1 : 0;
 }
 
 static int read_username(struct task *task, struct json_object *body, bool creating, struct account_wish *wish)

@@ -29,6 +29,7 @@
 #include "core/extract.h"
 #include "core/ingest.h"
 #include "core/job.h"
+#include "core/password.h"
 #include "core/retain.h"
 #include "core/settle.h"
 #include "core/watch.h"
@@ -356,6 +357,7 @@ static int open_gates(const struct config *config, int listen_fd, const char *id
 	worker_id_take(id);
 	dispatch_limit_streams(config->threads / 8 * 7);
 	slots_limit(config->threads / 2);
+	password_limit(config->threads / 8);
 	trust_take(config->outbound_ca);
 	metrics_set(METRIC_WORKERS, METRICS_SERVING, 1);
 	metrics_set(METRIC_THREADS_MOST, 0, config->threads);

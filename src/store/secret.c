@@ -178,14 +178,13 @@ const char *secret_unseal(struct arena *arena, const char *hex, const char *belo
 	return text;
 }
 
-const char *secret_hash_password(struct arena *arena, const char *password)
+_Static_assert(PASSWORD_TEXT >= crypto_pwhash_STRBYTES, "room for libsodium's text");
+
+int secret_hash_password(char hash[PASSWORD_TEXT], const char *password)
 {
 	enum { PASSES = 2, BYTES = 19 << 20 };
-	char *hash = arena_get(arena, crypto_pwhash_STRBYTES);
 
-	return crypto_pwhash_str_alg(hash, password, strlen(password), PASSES, BYTES, crypto_pwhash_ALG_ARGON2ID13) == 0
-		       ? hash
-		       : NULL;
+	return crypto_pwhash_str_alg(hash, password, strlen(password), PASSES, BYTES, crypto_pwhash_ALG_ARGON2ID13);
 }
 
 bool secret_password_fits(const char *stored, const char *password)

@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 
-enum { UUID_TEXT = 37, REQUEST_ID_TEXT = 17 };
+enum { UUID_TEXT = 37, REQUEST_ID_TEXT = 17, PASSWORD_TEXT = 128 };
 
 /* Once a process, before the first thread; -1 when the library does not work here. */
 int secret_open(void);
@@ -38,9 +38,9 @@ int secret_make_key(const char *path, char *problem, size_t room);
  * key.  The result belongs to the arena. */
 const char *secret_seal(struct arena *, const char *text, const char *belongs_to);
 const char *secret_unseal(struct arena *, const char *hex, const char *belongs_to);
-/* A password as it is stored: argon2id with 19 MiB and 2 passes (OWASP's least); NULL without memory.  The result
- * belongs to the arena. */
-const char *secret_hash_password(struct arena *, const char *password);
+/* A password as it is stored: argon2id with 19 MiB and 2 passes (OWASP's least); -1 without memory.  Who is asked for
+ * it from outside goes by core/password.h. */
+int secret_hash_password(char hash[PASSWORD_TEXT], const char *password);
 /* Is this the password that was stored so (argon2id, or bcrypt)?  `stored` NULL: takes as long, and is false. */
 bool secret_password_fits(const char *stored, const char *password);
 /* A fresh secret: `prefix` and 43 base64url characters, 256 bits.  The result belongs to the arena. */

@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "base/field.h"
+#include "core/password.h"
 #include "store/db.h"
 #include "store/secret.h"
 #include "web/reply.h"
@@ -83,6 +84,7 @@ int openwebui_sign_in(struct request *req)
 {
 	const char *tenant = wire_param(req->wire, "EXEDRA_TENANT"), *email, *password;
 	PGresult *who;
+	int fits;
 
 	if (read_pair(req, "email", "password", &email, &password) < 0)
 		return -1;
@@ -95,7 +97,10 @@ int openwebui_sign_in(struct request *req)
 		return fail(&req->task, 429, "sign_in_limit", "API rate limit exceeded");
 	}
 	/* An empty password is none; a name that there is not takes as long as a wrong password. */
-	if (!secret_password_fits(db_text(who, 0, "password"), password) || *password == '\0') {
+	fits = password_fits(&req->task, db_text(who, 0, "password"), password);
+	if (fits < 0)
+		return -1;
+	if (fits == 0 || *password == '\0') {
 		if (db_rows(&req->task, &sql_account_refuse_sign_in,
 			    ARGS(db_text(who, 0, "tenant_id"), db_text(who, 0, "account_id"))) == NULL)
 			return -1;
@@ -216,16 +221,21 @@ int openwebui_password(struct request *req)
 {
 	const char *old, *new;
 	PGresult *rows;
+	int fits;
 
 	if (read_pair(req, "password", "new_password", &old, &new) < 0 || (rows = own_account(req)) == NULL)
 		return -1;
-	if (!secret_password_fits(db_text(rows, 0, "password"), old))
+	fits = password_fits(&req->task, db_text(rows, 0, "password"), old);
+	if (fits < 0)
+		return -1;
+	if (fits == 0)
 		return fail(&req->task, 400, "sign_in_refused",
 			"The password provided is incorrect. Please check for typos and try again.");
 	if (strlen(new) < PASSWORD_LEAST || strlen(new) > PASSWORD_MOST)
 		return fail_field(
 			&req->task, 400, "user_refused", "new_password", "A password has 8 to 250 characters.");
-	if (db_rows(&req->task, &sql_account_set_password, ARGS(secret_hash_password(req->task.arena, new))) == NULL)
+	new = password_hash(&req->task, new);
+	if (new == NULL || db_rows(&req->task, &sql_account_set_password, ARGS(new)) == NULL)
 		return -1;
 	set_cookie(req, "", 0); /* the session has ended with the old password */
 	return reply_json_text(req, 200, "true");
