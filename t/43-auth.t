@@ -123,6 +123,8 @@ subtest 'other headers' => sub {
     my $wrong = 'sk-exd-wrong';
     for my $name ('X-Api-Key', 'x-api-key', 'Api-Key') {
         is status({ $name => $key }), 200, "$name opens as Bearer does";
+        my @kept = grep { http($nginx, GET => $_, headers => { $name => $key })->{headers}{'cache-control'} ne 'no-store' } '/v1/auth', '/v1/workspaces', '/v1/models', '/api/v1/files/', '/v1/nothing';
+        is "@kept", '', '… and no cache on the way may keep the answer for others';
         is http($nginx, GET => '/v1/documents', headers => { $name => $mia->{key} })->{status}, 403, '… with the rights of the key';
         is status({ $name => $wrong }), 403, '… and not with a wrong one';
         is status({ $name => '' }), 403, '… nor an empty one';

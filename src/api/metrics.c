@@ -22,8 +22,7 @@ int metrics_show(struct request *req)
 	if (!metrics_counted())
 		return fail(&req->task, 501, "metrics_missing", "A CGI process counts nothing: run a pool.");
 	metrics_write(out, name_route);
-	reply_head(
-		req, 200, "text/plain; version=0.0.4; charset=utf-8", (int64_t)out->len, "Cache-Control: no-store\r\n");
+	reply_head(req, 200, "text/plain; version=0.0.4; charset=utf-8", (int64_t)out->len, NULL);
 	if (!req->head)
 		wire_write(req->wire, out->at, out->len);
 	return 0;

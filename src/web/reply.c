@@ -99,6 +99,9 @@ void reply_head(struct request *req, int status, const char *type, int64_t lengt
 	if (length >= 0)
 		str_printf(head, "Content-Length: %lld\r\n", (long long)length);
 	str_printf(head, "X-Request-Id: %s\r\n", req->task.id);
+	/* Caches know that what a bearer asks for is theirs alone; of x-api-key and of a cookie they need not. */
+	if (more_headers == NULL || strstr(more_headers, "Cache-Control:") == NULL)
+		str_puts(head, "Cache-Control: no-store\r\n");
 	put_cors(req, head);
 	if (req->task.failure.retry_after_s > 0)
 		str_printf(head, "Retry-After: %d\r\n", req->task.failure.retry_after_s);

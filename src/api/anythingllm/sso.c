@@ -56,7 +56,7 @@ int anythingllm_token_redeem(struct request *req)
 	secret_sha256(session, strlen(session), session_hash);
 	if (db_run(&req->task, &call, 1) < 0)
 		return -1;
-	req->more_headers = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n";
+	req->more_headers = "Referrer-Policy: no-referrer\r\n";
 	if (strcmp(db_text(call.rows, 0, "outcome"), "done") != 0)
 		return reply_json_text(req, 401,
 			"{\"valid\":false,\"token\":null,\"message\":\"[001] An error occurred while validating the "
