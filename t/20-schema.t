@@ -13,7 +13,7 @@ my @may_call = qw(account_id acting_account alter_account any_workspace apply_en
     change_user chat_history check_embed_limits check_embeddings check_setting check_version choose_embedder choose_service
     chunk_text claim_invite claim_job close_chat close_session complete_embedding conversation count_jobs
     delete_user disable_invite drop_account drop_embedding embed_conversation embed_keeps embed_lets end_job
-    enqueue_job enqueue_later enter enter_embed epoch expire expire_former fail_chats file_collection file_hash file_head
+    enqueue_job enqueue_later enter enter_embed epoch expire expire_former expire_tries fail_chats file_collection file_hash file_head
     file_status file_tail find_embedder free_limits hold_limits in_rooms is_limited is_manager is_own iso issue_token json_array
     json_chat_row json_document json_embed json_embed_chat json_embed_item json_event json_extend json_file
     json_file_meta json_history json_knowledge json_members json_metadata json_model
@@ -23,12 +23,12 @@ my @may_call = qw(account_id acting_account alter_account any_workspace apply_en
     open_session other_admins own_key own_workspaces plan_retention put_provider put_settings redeem_token refuse_sign_in
     replace_key replace_segments resume role_name sees_all serving_embedder set_members setting_on settle_limits
     stopped store_settings sweep_chats sweep_documents sweep_embeddings take_limit tenant_id tend_segments
-    unembedded waiting_jobs wanted_embedder work_on workspace_files workspace_ids);
+    try_password     unembedded waiting_jobs wanted_embedder work_on workspace_files workspace_ids);
 my @definers = qw(account_limited alter_account begin_sign_in chat_has_tenant check_version claim_invite claim_job
     close_session count_jobs disable_invite embedder_changed end_job enqueue_job enqueue_later enter enter_embed
-    expire expire_former fail_chats issue_token key_ends list_invites new_embed new_invite note_embedder
+    expire expire_former expire_tries fail_chats issue_token key_ends list_invites new_embed new_invite note_embedder
     note_event note_uses open_session own_key password_changed plan_retention redeem_token refuse_sign_in
-    replace_key stopped sweep_chats sweep_documents tenant_of_request waiting_jobs work_on);
+    replace_key stopped sweep_chats sweep_documents tenant_of_request try_password waiting_jobs work_on);
 # The administrator's: they run as the owner too, for a role that has no right on a table; so do views.
 my @administrator = qw(change_key create_account create_key create_tenant delete_account delete_provider delete_tenant
     end_sessions every_tenant find_tenant grant_workspace list_accounts list_embedders list_embeds list_events list_failures

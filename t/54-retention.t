@@ -103,6 +103,13 @@ subtest 'in a pool' => sub {
     is left('shut'), '1 20 0 10 0 0 0 10', 'the same';
 };
 
+# Anybody may try any number of names, and each has a row.
+subtest 'tries to sign in' => sub {
+    psql($db, "INSERT INTO exedra.sign_in (subject, began_at) SELECT sha256(i::text::bytea), now() - interval '4 minutes' FROM generate_series(1, 60000) i; INSERT INTO exedra.sign_in VALUES ('now')");
+    work({});
+    is psql($db, "SELECT encode(subject, 'escape') FROM exedra.sign_in"), 'now', 'are forgotten when they count no more';
+};
+
 subtest 'a tenant that is gone' => sub {
     is $former->(), "10\t12\t1", 'its ledger and events are kept for as long as the server says';
     psql($db, "UPDATE exedra.usage SET at = now() - interval '500 days'; ALTER TABLE exedra.event DISABLE TRIGGER event_stays;

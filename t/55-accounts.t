@@ -112,6 +112,19 @@ subtest 'many at once' => sub {
     ok $_->stop, 'ends well' for $pool, $small;
 };
 
+# Whoever has got hold of a key that may little is not to find the password by it.
+subtest 'a guesser with a key' => sub {
+    person('eve', 'long enough', 'admin');
+    my $key = key($acme, account => 'eve', groups => 'account');
+    my $try = sub { http($exedra, POST => '/api/v1/auths/update/password', key => $key, json => { password => $_[0], new_password => 'mine by now' }) };
+    is sign_in('eve', 'wrong one')->{status}, 400, 'one try at the door';
+    is_deeply [map { $try->("guess $_")->{status} } 1 .. 15], [(400) x 14, 429], 'and fourteen inside';
+    my $got = $try->('long enough');
+    is_deeply [$got->{status}, $got->{headers}{'retry-after'}], [429, 180], 'not with the right one either';
+    is psql($db, "SELECT string_agg(n || ' ' || action, ', ' ORDER BY action) FROM (SELECT count(*) AS n, action FROM exedra.event WHERE object_name = 'eve' AND action LIKE 'session.%' GROUP BY action) e"),
+        '15 session.refuse, 1 session.throttle', 'which is on record';
+};
+
 subtest 'the own key' => sub {
     my $token = sign_in('sam@example.org', 'long enough')->{json}{token};
     is auths(GET => '/api_key', $token)->{status}, 404, 'none at first';

@@ -28,7 +28,7 @@ CREATE OR REPLACE FUNCTION exedra.known_actions() RETURNS TABLE (action text, de
            ('retention.delete', 'What was older than it is kept was deleted; object: which kind, detail: how many.'),
            ('session.close', 'Somebody has signed out; object: the account.'),
            ('session.open', 'Somebody has signed in.'),
-           ('session.refuse', 'A sign-in failed; object: the account, none when there is no such name.'),
+           ('session.refuse', 'A sign-in failed, or who changes a password did not know the old one; object: the account, none when there is no such name.'),
            ('session.revoke', 'The sessions of an account were ended; detail: how many.'),
            ('session.throttle', 'A name was tried too often: it is shut for three minutes.'),
            ('setting.update', 'Settings were changed; detail: their names.'),

@@ -17,18 +17,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.tenant_of_request(text) IS 'The tenant that the web server names, else the only one; EX400 when that leaves none or several.';
 
-CREATE OR REPLACE FUNCTION exedra.note_sign_in(action text, account bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION exedra.count_try(what text) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
-    tenant constant bigint := exedra.tenant_id();
     tried int;
 BEGIN
-    -- A name can be tried fifteen times in three minutes, but there is no end of names: of a tenant's failed sign-ins so many in three
-    -- minutes are written down, and counted like the attempts at a name, in one row.
-    INSERT INTO exedra.sign_in AS s (subject) VALUES (sha256(convert_to('event ' || tenant, 'UTF8')))
+    INSERT INTO exedra.sign_in AS s (subject) VALUES (sha256(convert_to(what, 'UTF8')))
         ON CONFLICT (subject) DO UPDATE
        SET n = CASE WHEN s.began_at < now() - interval '3 minutes' THEN 1 ELSE s.n + 1 END,
            began_at = CASE WHEN s.began_at < now() - interval '3 minutes' THEN now() ELSE s.began_at END
     RETURNING s.n INTO tried;
+    RETURN tried;
+END $$;
+COMMENT ON FUNCTION exedra.count_try(text) IS 'How often this has been tried in three minutes, this time included.';
+
+CREATE OR REPLACE FUNCTION exedra.note_sign_in(action text, account bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    tenant constant bigint := exedra.tenant_id();
+    -- A name can be tried fifteen times in three minutes, but there is no end of names: of a tenant's failed sign-ins so many in three
+    -- minutes are written down, and counted like the attempts at a name, in one row.
+    tried constant int := exedra.count_try('event ' || tenant);
+BEGIN
     IF tried <= 100 THEN
         -- What is no account's name may be a password in the wrong field: it is not kept.
         PERFORM exedra.note_event(action, account, (SELECT a.username FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account),
@@ -51,11 +59,7 @@ DECLARE
     tried int;
 BEGIN
     begin_sign_in.tenant_id := exedra.tenant_of_request(begin_sign_in.tenant);
-    INSERT INTO exedra.sign_in AS s (subject) VALUES (sha256(convert_to(begin_sign_in.tenant_id || ' ' || begin_sign_in.username, 'UTF8')))
-        ON CONFLICT (subject) DO UPDATE
-       SET n = CASE WHEN s.began_at < now() - interval '3 minutes' THEN 1 ELSE s.n + 1 END,
-           began_at = CASE WHEN s.began_at < now() - interval '3 minutes' THEN now() ELSE s.began_at END
-    RETURNING s.n INTO tried;
+    tried := exedra.count_try(begin_sign_in.tenant_id || ' ' || begin_sign_in.username);
     PERFORM exedra.work_for(begin_sign_in.tenant_id, NULL, 30);
     -- Fifteen in three minutes, as Open WebUI.  The attempt that is one too many is counted all the same: no exception here.
     IF tried > 15 THEN
@@ -71,6 +75,37 @@ BEGIN
      WHERE a.tenant_id = begin_sign_in.tenant_id AND a.username = begin_sign_in.username AND a.suspended_at IS NULL;
 END $$;
 COMMENT ON FUNCTION exedra.begin_sign_in(text, text) IS 'The stored password of an account, to be compared by the program; role -1 when it has been tried too often.';
+
+CREATE OR REPLACE FUNCTION exedra.try_password() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    a exedra.account;
+    tried int;
+BEGIN
+    SELECT o.* INTO a FROM exedra.account o WHERE o.tenant_id = exedra.tenant_id() AND o.id = exedra.account_id();
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    tried := exedra.count_try(a.tenant_id || ' ' || a.username);
+    IF tried = 16 THEN
+        PERFORM exedra.note_sign_in('session.throttle', a.id);
+    END IF;
+    RETURN tried <= 15;
+END $$;
+COMMENT ON FUNCTION exedra.try_password() IS 'Whether the caller, who has a key of the account, may try its password once more: tries count with those to sign in.';
+
+CREATE OR REPLACE FUNCTION exedra.expire_tries(most int) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    DELETE FROM exedra.sign_in s
+     WHERE s.subject IN (SELECT o.subject FROM exedra.sign_in o WHERE o.began_at < now() - interval '3 minutes'
+                          ORDER BY o.began_at LIMIT most FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END $$;
+COMMENT ON FUNCTION exedra.expire_tries(int) IS 'Forget at most so many tries that count no more: anybody may try any name, and each has a row; how many.';
 
 CREATE OR REPLACE FUNCTION exedra.open_session(tenant bigint, account bigint, session bytea, lifetime_s int) RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -49,7 +49,7 @@ BEGIN
         exedra.known_settings(), exedra.check_setting(text, text), exedra.put_settings(jsonb), exedra.setting_on(text),
         exedra.put_provider(jsonb), exedra.apply_env(jsonb, text, jsonb), exedra.issue_token(bigint, bytea), exedra.redeem_token(text, bytea, bytea, int),
         exedra.delete_user(bigint), exedra.json_members(bigint), exedra.set_members(bigint, bigint[], boolean),
-        exedra.note_origin(text, text, text), exedra.note_event(text, bigint, text, json), exedra.keys_of(jsonb), exedra.json_event(exedra.event), exedra.refuse_sign_in(bigint, bigint),
+        exedra.note_origin(text, text, text), exedra.note_event(text, bigint, text, json), exedra.keys_of(jsonb), exedra.json_event(exedra.event), exedra.refuse_sign_in(bigint, bigint), exedra.try_password(), exedra.expire_tries(int),
         exedra.new_account(text, text, smallint, text, int), exedra.alter_account(bigint, jsonb, boolean), exedra.drop_account(bigint, boolean), exedra.store_settings(jsonb),
         exedra.expire(text, int, bigint, int), exedra.plan_retention(int, int, int, int), exedra.expire_former(int, int, int),
         exedra.asker(exedra.chat), exedra.json_chat_row(exedra.chat, text, text),

@@ -135,6 +135,7 @@ CREATE TABLE exedra.sign_in (
     began_at  timestamptz NOT NULL DEFAULT now(),
     n         integer NOT NULL DEFAULT 1
 );
+CREATE INDEX sign_in_began ON exedra.sign_in (began_at);
 COMMENT ON TABLE exedra.sign_in IS 'How often somebody has lately tried to sign in under a name; old rows are used again or deleted.';
 COMMENT ON COLUMN exedra.sign_in.subject IS 'sha256 of tenant and name: also of names that there are not.';
 

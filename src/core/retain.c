@@ -5,9 +5,10 @@
 #include "store/db.h"
 
 enum {
-	BATCH = 1000,  /* rows of a transaction */
-	BATCHES = 20,  /* that delete something, before others' jobs have their turn */
-	FORMER = 20000 /* rows of tenants that are gone, in one sweep */
+	BATCH = 1000,   /* rows of a transaction */
+	BATCHES = 20,   /* that delete something, before others' jobs have their turn */
+	FORMER = 20000, /* rows of tenants that are gone, in one sweep */
+	TRIES = 10000   /* to sign in, of one transaction */
 };
 
 /* One kind, batch by batch, from behind `after` on.  Where to go on stays in *at: NULL when all is done. */
@@ -73,6 +74,18 @@ static void expire_former(struct task *task, const struct config *config)
 	}
 }
 
+static void expire_tries(struct task *task)
+{
+	int64_t n = TRIES;
+
+	while (n == TRIES) {
+		PGresult *rows = db_rows(task, &sql_account_expire_tries, ARGS(db_int_arg(task->arena, TRIES)));
+
+		n = rows == NULL ? 0 : db_int(rows, 0, "n");
+		arena_empty(task->arena);
+	}
+}
+
 void retain_sweep(const struct config *config)
 {
 	struct task task = {.arena = arena_new(), .gone_fd = -1, .id = "upkeep"};
@@ -85,5 +98,7 @@ void retain_sweep(const struct config *config)
 	arena_empty(task.arena);
 	fail_clear(&task);
 	expire_former(&task, config);
+	fail_clear(&task);
+	expire_tries(&task);
 	arena_free(task.arena);
 }

@@ -80,6 +80,12 @@ static int open_session(struct request *req, PGresult *who, const char *name)
 	return reply_session(req, args[1], name, (int)db_int(who, 0, "role"), token, db_text(call.rows, 0, "ends"), "");
 }
 
+static int too_often(struct request *req)
+{
+	req->task.failure.retry_after_s = 180;
+	return fail(&req->task, 429, "sign_in_limit", "API rate limit exceeded");
+}
+
 int openwebui_sign_in(struct request *req)
 {
 	const char *tenant = wire_param(req->wire, "EXEDRA_TENANT"), *email, *password;
@@ -92,10 +98,8 @@ int openwebui_sign_in(struct request *req)
 		&req->task, &sql_account_begin_sign_in, ARGS(tenant == NULL || *tenant == '\0' ? NULL : tenant, email));
 	if (who == NULL)
 		return -1;
-	if (db_int(who, 0, "role") < 0) {
-		req->task.failure.retry_after_s = 180;
-		return fail(&req->task, 429, "sign_in_limit", "API rate limit exceeded");
-	}
+	if (db_int(who, 0, "role") < 0)
+		return too_often(req);
 	/* An empty password is none; a name that there is not takes as long as a wrong password. */
 	fits = password_fits(&req->task, db_text(who, 0, "password"), password);
 	if (fits < 0)
@@ -217,20 +221,34 @@ int openwebui_key_delete(struct request *req)
 	return replace_key(req, NULL) < 0 ? -1 : reply_json_text(req, 200, "true");
 }
 
+/* Whoever got hold of a key must not find the password by it, and with that a session that may more. */
+static int check_password(struct request *req, PGresult *account, const char *password)
+{
+	PGresult *tried = db_rows(&req->task, &sql_account_try_password, NO_ARGS);
+	int fits;
+
+	if (tried == NULL)
+		return -1;
+	if (!db_true(tried, 0, "may"))
+		return too_often(req);
+	fits = password_fits(&req->task, db_text(account, 0, "password"), password);
+	if (fits != 0)
+		return fits < 0 ? -1 : 0;
+	if (db_rows(&req->task, &sql_event_note,
+		    ARGS("session.refuse", db_text(account, 0, "id"), db_text(account, 0, "username"), "{}")) == NULL)
+		return -1;
+	return fail(&req->task, 400, "sign_in_refused",
+		"The password provided is incorrect. Please check for typos and try again.");
+}
+
 int openwebui_password(struct request *req)
 {
 	const char *old, *new;
 	PGresult *rows;
-	int fits;
 
-	if (read_pair(req, "password", "new_password", &old, &new) < 0 || (rows = own_account(req)) == NULL)
+	if (read_pair(req, "password", "new_password", &old, &new) < 0 || (rows = own_account(req)) == NULL ||
+		check_password(req, rows, old) < 0)
 		return -1;
-	fits = password_fits(&req->task, db_text(rows, 0, "password"), old);
-	if (fits < 0)
-		return -1;
-	if (fits == 0)
-		return fail(&req->task, 400, "sign_in_refused",
-			"The password provided is incorrect. Please check for typos and try again.");
 	if (strlen(new) < PASSWORD_LEAST || strlen(new) > PASSWORD_MOST)
 		return fail_field(
 			&req->task, 400, "user_refused", "new_password", "A password has 8 to 250 characters.");

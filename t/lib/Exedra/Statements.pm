@@ -58,7 +58,7 @@ our %PARAMETERS = (
     'event/list' => [['NULL', 'NULL', 'NULL', 50], [1000000, 'NULL', "'key.create'", 50], ['NULL', 5, 'NULL', 50], ['NULL', 5, "'key.create'", 50]],
     'event/expire' => [map { ["'$_'", 30, 0, 1000] } qw(chats visitors usage events)], 'event/plan' => [[30, 30, 30, 30]], 'event/expire_former' => [[30, 30, 1000]],
     'account/refuse_sign_in' => [['TENANT', 'TENANT'], ['TENANT', 'NULL']],
-    'account/show' => [['HASH']], 'account/set_password' => [["'hash'"]],
+    'account/show' => [['HASH']], 'account/try_password' => [[]], 'account/expire_tries' => [[1000]], 'account/set_password' => [["'hash'"]],
     'account/issue_token' => [['TENANT', "sha256('token')"]], 'account/redeem_token' => [['NULL', "sha256('token')", "sha256('session')", 3600]],
     'session/visit' => [["'EMBEDADDRESS'", 'true', 1, 'NULL'], ["'EMBEDADDRESS'", 'false', 1, "'tTENANT'"]],
     'embed/check' => [["'EMBEDADDRESS'", "'https://a.test'", 'false', "'s1'"]], 'embed/list' => [[]], 'embed/delete' => [["'EMBEDADDRESS'"]],
