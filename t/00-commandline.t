@@ -115,4 +115,13 @@ subtest 'no database' => sub {
     like $got->{err}, qr/\S/, 'and says why';
 };
 
+# `make dist` makes what EXTRA_DIST names: a directory that is called like a target has that run first.
+subtest 'what make dist packs' => sub {
+    my $makefile = slurp('Makefile.am');
+    my ($packed) = $makefile =~ /^EXTRA_DIST = (.*)$/m;
+    my %target = map { $_ => 1 } map { split ' ' } $makefile =~ /^\.PHONY: (.*)$/mg;
+    ok $target{bench} && $packed =~ /\bt\b/, 'targets, and what is packed';
+    is_deeply [grep { $target{$_} } split ' ', $packed], [], 'none is both';
+};
+
 done_testing;
