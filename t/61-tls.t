@@ -19,7 +19,8 @@ spew("$dir/all.pem", join '', map({ slurp($_) } grep { -e } '/etc/ssl/certs/ca-c
 my $db = database();
 my %settings = ('llm.url' => "https://127.0.0.1:$port/tls/v1", 'llm.model' => 'good', 'log.level' => 'error', processes => 1);
 my $trusting = start_exedra(db => $db, settings => { %settings, 'outbound.ca' => "$dir/all.pem" });
-my $doubting = start_exedra(db => $db, settings => \%settings);
+my $doubting = start_exedra(db => $db, settings => { %settings, 'log.level' => 'warning' });
+my $misled = start_exedra(db => $db, settings => { %settings, 'outbound.ca' => "$dir/all.pem", 'llm.url' => "https://localhost:$port/tls/v1", 'log.level' => 'warning' });
 my $front = start_nginx(exedra => $trusting, server => "listen 127.0.0.1:$port ssl; ssl_certificate $dir/tls.crt; ssl_certificate_key $dir/tls.key;
     location ^~ /tls/ { proxy_pass $provider->{url}/../; proxy_buffering off; proxy_read_timeout 60s; }" =~ s{/v1/\.\./}{/}r);
 my $key = tenant($db, 'acme')->{key};
@@ -32,6 +33,9 @@ subtest 'whom to believe' => sub {
     $got = http($doubting, POST => '/v1/workspace/hall/chat', key => $key, json => { message => 'Hello?' });
     is $got->{status}, 500, 'one that is not on the system\'s list';
     like $got->{json}{error}, qr/cannot be reached/, 'is not asked';
+    like $doubting->log_text, qr/event=provider_unreachable .*cause="self-signed certificate"/, 'and the log says what is wrong with it';
+    http($misled, POST => '/v1/workspace/hall/chat', key => $key, json => { message => 'Hello?' });
+    like $misled->log_text, qr/event=provider_unreachable .*cause="certificate is for another name"/, 'and of one that is another\'s';
 };
 
 subtest 'a list that is none' => sub {
@@ -58,5 +62,5 @@ subtest 'many at once' => sub {
     wait_for { psql($db, "SELECT count(*) FROM exedra.open_chat") == 0 } 20, 'their ends';
 };
 
-ok $_->stop, "$_->{name} ends well" for $front, $trusting, $doubting;
+ok $_->stop, "$_->{name} ends well" for $front, $trusting, $doubting, $misled;
 done_testing;

@@ -583,7 +583,7 @@ void http_run(struct task *task, struct http_call *call)
 	if (!exchange.ended)
 		call->end = end_of(result, &exchange);
 	/* No CURLOPT_ERRORBUFFER: it has the address in it. */
-	call->cause = result == CURLE_OK ? NULL : curl_easy_strerror(result);
+	call->cause = result == CURLE_OK ? NULL : trust_cause(line->easy, result);
 	call->hopeless = is_hopeless(line->easy, result);
 	curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &code);
 	call->status = (int)code;

@@ -51,7 +51,7 @@ struct http_call {
 
 	/* What came. */
 	enum http_end end;
-	const char *cause; /* libcurl's words, the same for every call; NULL: nothing went wrong */
+	const char *cause; /* libcurl's or OpenSSL's words, the same for every call; NULL: nothing went wrong */
 	bool hopeless;     /* the same call would fail again */
 	int status;        /* 0 = no answer */
 	char type[64];     /* content type, lower case, without parameters */

@@ -2,6 +2,7 @@
 #include "base/trust.h"
 
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -76,4 +77,17 @@ bool trust_set_up(CURL *easy)
 	return curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, give) == CURLE_OK;
+}
+
+const char *trust_cause(CURL *easy, CURLcode result)
+{
+	long verified = X509_V_OK;
+
+	if (result != CURLE_PEER_FAILED_VERIFICATION)
+		return curl_easy_strerror(result);
+	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verified);
+	/* Names are libcurl's own check, and it has no number for them. */
+	if (verified == X509_V_OK || verified == X509_V_ERR_UNSPECIFIED)
+		return "certificate is for another name";
+	return X509_verify_cert_error_string(verified);
 }

@@ -15,5 +15,8 @@ void trust_take(const char *file);
 int trust_check(const char *file, char *problem, size_t room);
 /* Have a transfer believe them.  False when it cannot be told to. */
 bool trust_set_up(CURL *);
+/* Why a transfer failed, in libcurl's words, or in OpenSSL's, which know more of certificates; the same for every
+ * transfer. */
+const char *trust_cause(CURL *, CURLcode);
 
 #endif
