@@ -44,6 +44,8 @@ subtest 'good configurations' => sub {
     like $got->{out}, qr/\Q$dir\E\/exedra\.conf/, '… which is named';
     $got = check("db.url = exedra\nllm.url = http://[::1]:11434/v1/\nembed.url =\nllm.provider = ours\noutbound.ports = 80  8080 443\nrerank.provider = openai\n");
     is $got->{status}, 0, 'a name alone, an address without a name, nothing' or diag $got->{err};
+    is check("\xEF\xBB\xBFprocesses = 3\r\nthreads = 100")->{status}, 0, 'as an editor of another system leaves it';
+    is check("cors.origins = $_\noutbound.allow = 10.0.0.0/8 192.0.2.7 ::1 fd00::/8 0.0.0.0/0\n")->{status}, 0, "lists: $_" for '*', '', 'https://a.test  http://b.test:8080 null';
     is check('', EXEDRA_SET_DB_POOL => 2, EXEDRA_SET_SOCKET_MODE => '0666')->{status}, 0, 'the environment';
     is check('processes = many', EXEDRA_SET_PROCESSES => 2)->{status}, 1, 'it does not heal the file';
 };
@@ -69,6 +71,11 @@ subtest 'bad configurations' => sub {
         (map { ["no URL: $_",            "$_ = host:11434\n",             qr/exedra\.conf:1: \Q$_\E/] } qw(embed.url transcribe.url rerank.url)),
         (map { ["no list of ports: $_",  "outbound.ports = $_\n",         qr/exedra\.conf:1: outbound\.ports/] } '80,443', '80 https', '0', '65536', '443 8o'),
         (map { ["no known service: $_",  "$_ = somebody\n",               qr/\Q$_\E: somebody/] } qw(llm.provider embed.provider transcribe.provider rerank.provider)),
+        (map { ["no network: $_",        "outbound.allow = 192.0.2.1 $_\n", qr/^exedra: outbound\.allow: /] } '10.0.0.0/', '10.0.0.0/ 8', '10.0.0.0/x', '10.0.0.0/8,192.0.2.0/24',
+            '10.0.0.0/-1', '10.0.0.0/33', '10.0.0.0/255.0.0.0', "10.0.0.0/8\t192.0.2.0/24", 'fd00::/129', 'host.test'),
+        (map { ["no origin: $_",         "cors.origins = $_\n",           qr/^exedra: cors\.origins: /] } 'https://a.test/', 'https://a.test, https://b.test', 'a.test', '* https://a.test', 'https://*.test'),
+        (map { ["no path: $_",           "$_ =\n",                        qr/^exedra: \Q$_\E: there is no path/] } qw(secret.file extract.program)),
+        ['a line with a zero byte',      "processes = 3\0\n",             qr/exedra\.conf:1: the line is no text/],
         ['what libpq does not take',     "db.url = host=/run dbname\n",   qr/db\.url/],
         ['nor as a URI',                 "db.url = postgresql://[x/y\n",  qr/db\.url/],
     );
@@ -113,6 +120,9 @@ subtest 'no database' => sub {
     my $got = run([$exedractl, '-d', "host=$dir dbname=none user=none", 'tenant', 'list']);
     is $got->{status}, 1, 'exedractl fails';
     like $got->{err}, qr/\S/, 'and says why';
+    $got = run([$exedractl, qw(-c /dev/null tenant list)], env => { EXEDRA_SET_DB_URL => '', PGHOST => $dir });
+    is $got->{status}, 1, 'an empty db.url leaves all to the environment';
+    like $got->{err}, qr/\Q$dir\E/, 'PGHOST say';
 };
 
 # `make dist` makes what EXTRA_DIST names: a directory that is called like a target has that run first.

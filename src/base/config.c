@@ -302,6 +302,12 @@ static int read_line(struct config *config, char *line, const char *where, char 
 	return 0;
 }
 
+/* Editors of other systems put a byte order mark before the first line. */
+static char *skip_mark(char *line)
+{
+	return strncmp(line, "\xEF\xBB\xBF", 3) == 0 ? line + 3 : line;
+}
+
 static int read_lines(struct config *config, FILE *file, const char *path, char *problem, size_t room)
 {
 	char line[4096], where[600];
@@ -310,10 +316,14 @@ static int read_lines(struct config *config, FILE *file, const char *path, char 
 	while (result == 0 && fgets(line, sizeof(line), file) != NULL) {
 		snprintf(where, sizeof(where), "%s:%d", path, ++no);
 		if (strchr(line, '\n') == NULL && !feof(file)) {
-			snprintf(problem, room, "%s: the line is longer than %zu bytes.", where, sizeof(line) - 2);
+			if (strlen(line) < sizeof(line) - 1)
+				snprintf(problem, room, "%s: the line is no text.", where);
+			else
+				snprintf(problem, room, "%s: the line is longer than %zu bytes.", where,
+					sizeof(line) - 2);
 			result = -1;
 		} else {
-			result = read_line(config, line, where, problem, room);
+			result = read_line(config, no == 1 ? skip_mark(line) : line, where, problem, room);
 		}
 	}
 	if (result == 0 && ferror(file)) { /* a directory can be opened too */
@@ -385,6 +395,19 @@ static int read_environment(struct config *config, char *problem, size_t room)
 	return 0;
 }
 
+/* Texts without which nothing can work, and that were emptied. */
+static int check_texts(const struct config *config, char *problem, size_t room)
+{
+	const char *name = config->secret_file == NULL       ? "secret.file"
+			   : config->extract_program == NULL ? "extract.program"
+							     : NULL;
+
+	if (name == NULL)
+		return 0;
+	snprintf(problem, room, "%s: there is no path.", name);
+	return -1;
+}
+
 struct config *config_read(const char *path, char *problem, size_t room)
 {
 	struct config *config = calloc(1, sizeof(*config));
@@ -397,7 +420,8 @@ struct config *config_read(const char *path, char *problem, size_t room)
 	for (i = 0; i < N_SETTINGS; i++)
 		if (settings[i].preset != NULL && set(config, &settings[i], settings[i].preset) < 0)
 			abort(); /* the table contradicts itself */
-	if (read_file(config, path, problem, room) < 0 || read_environment(config, problem, room) < 0) {
+	if (read_file(config, path, problem, room) < 0 || read_environment(config, problem, room) < 0 ||
+		check_texts(config, problem, room) < 0) {
 		config_free(config);
 		return NULL;
 	}

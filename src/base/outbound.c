@@ -30,6 +30,15 @@ static void map4(unsigned char at[16], const void *address)
 	memcpy(at + 12, address, 4);
 }
 
+/* Bits of a prefix, or -1: what is no number would be 0 to atoi(), and that is every address. */
+static int parse_bits(const char *text, int most)
+{
+	size_t len = strspn(text, "0123456789");
+	int bits = len == 0 || len > 3 || text[len] != '\0' ? -1 : atoi(text);
+
+	return bits > most ? -1 : bits;
+}
+
 static bool parse_network(const char *text, size_t len, struct network *network)
 {
 	char copy[64], *slash;
@@ -49,8 +58,8 @@ static bool parse_network(const char *text, size_t len, struct network *network)
 	} else if (inet_pton(AF_INET6, copy, network->at) != 1) {
 		return false;
 	}
-	network->bits = slash == NULL ? most : atoi(slash);
-	if (network->bits < 0 || network->bits > most)
+	network->bits = slash == NULL ? most : parse_bits(slash, most);
+	if (network->bits < 0)
 		return false;
 	network->bits += 128 - most;
 	return true;

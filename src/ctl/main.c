@@ -296,7 +296,7 @@ static PGconn *open_database(void)
 			return NULL;
 		}
 	}
-	pg = PQconnectdb(said.conninfo != NULL ? said.conninfo : config->db_url);
+	pg = PQconnectdb(said.conninfo != NULL ? said.conninfo : config->db_url != NULL ? config->db_url : "");
 	config_free(config);
 	if (PQstatus(pg) != CONNECTION_OK) {
 		fprintf(stderr, "exedractl: %s", PQerrorMessage(pg));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "start/setup.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,9 +45,32 @@ static int check_database(const char *url, char *problem, size_t room)
 	return 0;
 }
 
+/* Browsers send scheme://host, with a port where it is not the usual one, and nothing behind it: what is written
+ * otherwise lets nobody in. */
+static int check_origins(const char *list, char *problem, size_t room)
+{
+	if (list == NULL || strcmp(list, "*") == 0)
+		return 0;
+	while (*(list += strspn(list, " ")) != '\0') {
+		size_t len = strcspn(list, " "), scheme = strcspn(list, ":");
+		bool good = len > scheme + 3 && strncmp(list + scheme, "://", 3) == 0 &&
+			    strcspn(list + scheme + 3, "/,* ") == len - scheme - 3;
+
+		if (!good && !(len == 4 && strncmp(list, "null", len) == 0)) {
+			snprintf(problem, room,
+				"cors.origins: %.*s is no origin such as https://chat.example, without a path, and "
+				"separated by spaces.",
+				(int)(len < 200 ? len : 200), list);
+			return -1;
+		}
+		list += len;
+	}
+	return 0;
+}
+
 int setup_check(const struct config *config, char *problem, size_t room)
 {
-	if (check_database(config->db_url, problem, room) < 0)
+	if (check_database(config->db_url, problem, room) < 0 || check_origins(config->cors_origins, problem, room) < 0)
 		return -1;
 	if (config->outbound_allow != NULL && !outbound_list_valid(config->outbound_allow)) {
 		snprintf(problem, room,
