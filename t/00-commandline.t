@@ -27,6 +27,25 @@ subtest 'version and usage' => sub {
     is run([$exedra, 'operand'])->{status}, 2, 'exedra takes no operands';
 };
 
+# A key that is made with --workspace, which is the embedder's, would see all workspaces.
+subtest 'options of another command' => sub {
+    for (['workspace', qw(key create acme --workspace room)], ['role', qw(key create acme --role default)], ['account', qw(tenant suspend acme --account ada)],
+        ['workspaces', qw(embedder set acme openai --workspaces room)], ['tenant', qw(work --tenant acme)], ['read-only', qw(account create acme ada --read-only)],
+        ['since', qw(export --tenant acme --since yesterday)], ['runtime-role', qw(tenant list --runtime-role exedra)], ['label', qw(init --label x)]) {
+        my ($option, @words) = @$_;
+        my $got = run([$exedractl, '-d', "host=$dir", @words]);
+        is $got->{status}, 2, "@words: a usage error";
+        like $got->{err}, qr/\Aexedractl: --$option is not for this command\.\nusage: exedractl $words[0]\b/, '… that names the option';
+    }
+    my $got = run([$exedractl, '-d', "host=$dir", qw(key create acme --cidr 10.0.0.0/8 --cidr 192.0.2.0/24)]);
+    is $got->{status}, 2, 'an option twice';
+    is $got->{err}, "exedractl: --cidr is given twice.\n", '… of which one would be dropped';
+    for ([qw(audit x)], [qw(init x)], [qw(export)], [qw(provider set acme own)], [qw(tenant list acme)]) {
+        my ($first) = @$_;
+        like run([$exedractl, '-d', "host=$dir", @$_])->{err}, qr/\Ausage: exedractl ${first}(?: [^\n]*)?[^ \n]\n\z/, "@$_: how it is written, in a line";
+    }
+};
+
 subtest 'routes' => sub {
     my @routes = routes();
     ok @routes > 10, scalar(@routes) . ' routes';

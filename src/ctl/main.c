@@ -79,10 +79,54 @@ static const struct command commands[] = {
 	{"embedder", "list", "TENANT", &sql_ctl_embedder_list, 1, {0}},
 };
 
-/* One word, and no operands. */
-static const struct command audit = {"audit", "", "", &sql_ctl_audit, 0, {&said.tenant, &said.since, &said.action}};
+/* Those that are no statement alone; what is one word has no verb. */
+static const struct command others[] = {
+	{"init", "", "[--runtime-role ROLE] [--admin-role ROLE]", NULL, 0, {&said.runtime_role, &said.admin_role}},
+	{"upgrade", "", "[--runtime-role ROLE] [--admin-role ROLE]", NULL, 0, {&said.runtime_role, &said.admin_role}},
+	{"work", "", "", NULL, 0, {0}},
+	{"provider", "set",
+		"TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] [--preferred] [--kind openai|ollama]",
+		NULL, 3, {&said.key, &said.model, &said.context, &said.preferred, &said.kind}},
+	{"audit", "", "[--tenant NAME] [--since TIME] [--action NAME]", &sql_ctl_audit, 0,
+		{&said.tenant, &said.since, &said.action}},
+	{"export", "", "--tenant NAME >FILE", NULL, 0, {&said.tenant}},
+	{"import", "", "[--tenant NAME] <FILE", NULL, 0, {&said.tenant}},
+};
 
-enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+/* Options, but for those of all commands. */
+static const struct {
+	const char *name;
+	int has_argument;
+	const char **value;
+} choices[] = {
+	{"runtime-role", required_argument, &said.runtime_role},
+	{"admin-role", required_argument, &said.admin_role},
+	{"since", required_argument, &said.since},
+	{"action", required_argument, &said.action},
+	{"role", required_argument, &said.role},
+	{"account", required_argument, &said.account},
+	{"label", required_argument, &said.label},
+	{"expires", required_argument, &said.expires},
+	{"key", required_argument, &said.key},
+	{"model", required_argument, &said.model},
+	{"context", required_argument, &said.context},
+	{"preferred", no_argument, &said.preferred},
+	{"kind", required_argument, &said.kind},
+	{"dimensions", required_argument, &said.dimensions},
+	{"workspace", required_argument, &said.workspace},
+	{"tenant", required_argument, &said.tenant},
+	{"read-only", no_argument, &said.read_only},
+	{"groups", required_argument, &said.groups},
+	{"workspaces", required_argument, &said.workspaces},
+	{"cidr", required_argument, &said.cidr},
+};
+
+enum {
+	N_COMMANDS = sizeof(commands) / sizeof(commands[0]),
+	N_OTHERS = sizeof(others) / sizeof(others[0]),
+	N_CHOICES = sizeof(choices) / sizeof(choices[0]),
+	FIRST_CHOICE = 256
+};
 
 static void usage(FILE *to)
 {
@@ -307,22 +351,37 @@ static PGconn *open_database(void)
 	return pg;
 }
 
-/* The row of a command; NULL for init, upgrade and provider set, which are functions of their own. */
+static bool is(const struct command *command, const char *noun, const char *verb)
+{
+	return strcmp(command->noun, noun) == 0 && strcmp(command->verb, verb) == 0;
+}
+
 static const struct command *find_command(char **words, int n)
 {
 	int i;
 
+	for (i = 0; n > 0 && i < N_OTHERS; i++)
+		if (is(&others[i], words[0], "") || (n > 1 && is(&others[i], words[0], words[1])))
+			return &others[i];
 	for (i = 0; n > 1 && i < N_COMMANDS; i++)
-		if (strcmp(words[0], commands[i].noun) == 0 && strcmp(words[1], commands[i].verb) == 0)
+		if (is(&commands[i], words[0], words[1]))
 			return &commands[i];
 	return NULL;
 }
 
-static bool is(char **words, int n, const char *first, const char *second)
+static int words_of(const struct command *command)
 {
-	if (second == NULL)
-		return n == 1 && strcmp(words[0], first) == 0;
-	return n > 1 && strcmp(words[0], first) == 0 && strcmp(words[1], second) == 0;
+	return *command->verb == '\0' ? 1 : 2;
+}
+
+static bool takes(const struct command *command, const char **value)
+{
+	int i;
+
+	for (i = 0; i < MAX_ARGS && command->options[i] != NULL; i++)
+		if (command->options[i] == value)
+			return true;
+	return false;
 }
 
 /* Put the key that was given into said.key, be it the first line of standard input: a command line is seen by everybody
@@ -343,154 +402,97 @@ static bool take_key(void)
 	return false;
 }
 
-/* Is the command line one that can be run?  Else say how it is written. */
-static bool usable(char **words, int n)
+static void say_usage(const struct command *command)
 {
-	const struct command *command = find_command(words, n);
-
-	if (is(words, n, "init", NULL) || is(words, n, "upgrade", NULL) || is(words, n, "work", NULL) ||
-		is(words, n, "audit", NULL) || is(words, n, "import", NULL))
-		return true;
-	if (is(words, n, "export", NULL)) {
-		if (said.tenant != NULL)
-			return true;
-		fputs("usage: exedractl export --tenant NAME >FILE\n", stderr);
-		return false;
-	}
-	if (is(words, n, "provider", "set")) {
-		if (n == 5)
-			return take_key();
-		fputs("usage: exedractl provider set TENANT NAME URL [--key KEY|-] [--model MODEL] [--context TOKENS] "
-		      "[--preferred] [--kind openai|ollama]\n",
-			stderr);
-	} else if (command != NULL) {
-		if (n - 2 == command->n_operands)
-			return true;
-		fprintf(stderr, "usage: exedractl %s %s %s\n", command->noun, command->verb, command->operands);
-	} else {
-		usage(stderr);
-	}
-	return false;
+	fprintf(stderr, "usage: exedractl %s%s%s%s%s\n", command->noun, *command->verb == '\0' ? "" : " ",
+		command->verb, *command->operands == '\0' ? "" : " ", command->operands);
 }
 
-static int dispatch(PGconn *pg, char **words, int n)
+/* Is the command line one that can be run?  Else say how it is written.  An option of another command is no slip to
+ * pass over: the key that was to see one --workspace would see all. */
+static bool usable(const struct command *command, int n)
 {
-	if (is(words, n, "init", NULL) || is(words, n, "upgrade", NULL))
-		return upgrade(pg, strcmp(words[0], "init") == 0);
-	if (is(words, n, "audit", NULL))
-		return run_command(pg, &audit, words, 0);
-	if (is(words, n, "export", NULL))
+	int i;
+
+	if (command == NULL) {
+		usage(stderr);
+		return false;
+	}
+	for (i = 0; i < N_CHOICES; i++)
+		if (*choices[i].value != NULL && !takes(command, choices[i].value)) {
+			fprintf(stderr, "exedractl: --%s is not for this command.\n", choices[i].name);
+			say_usage(command);
+			return false;
+		}
+	if (n - words_of(command) != command->n_operands || (is(command, "export", "") && said.tenant == NULL)) {
+		say_usage(command);
+		return false;
+	}
+	return !is(command, "provider", "set") || take_key();
+}
+
+static int dispatch(PGconn *pg, const struct command *command, char **operands)
+{
+	if (is(command, "init", "") || is(command, "upgrade", ""))
+		return upgrade(pg, is(command, "init", ""));
+	if (is(command, "export", ""))
 		return export_tenant(pg, said.tenant);
-	if (is(words, n, "import", NULL))
+	if (is(command, "import", ""))
 		return import_tenant(pg, said.config, said.tenant);
-	if (is(words, n, "provider", "set"))
-		return set_provider(pg, words + 2);
-	return run_command(pg, find_command(words, n), words + 2, n - 2);
+	if (is(command, "provider", "set"))
+		return set_provider(pg, operands);
+	return run_command(pg, command, operands, command->n_operands);
+}
+
+/* Options of the command line into `said`.  -1 to go on, or the exit status. */
+static int take_options(int argc, char **argv)
+{
+	struct option options[N_CHOICES + 3] = {{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}};
+	int i, option;
+
+	for (i = 0; i < N_CHOICES; i++)
+		options[i + 2] = (struct option){choices[i].name, choices[i].has_argument, NULL, FIRST_CHOICE + i};
+	while ((option = getopt_long(argc, argv, "c:d:h", options, NULL)) != -1) {
+		if (option >= FIRST_CHOICE) {
+			const char **value = choices[option - FIRST_CHOICE].value;
+
+			if (*value != NULL) {
+				fprintf(stderr, "exedractl: --%s is given twice.\n",
+					choices[option - FIRST_CHOICE].name);
+				return 2;
+			}
+			*value = optarg != NULL ? optarg : "true";
+		} else if (option == 'c') {
+			said.config = optarg;
+		} else if (option == 'd') {
+			said.conninfo = optarg;
+		} else if (option == 'V') {
+			puts("exedractl " PACKAGE_VERSION);
+			return 0;
+		} else {
+			usage(option == 'h' ? stdout : stderr);
+			return option == 'h' ? 0 : 2;
+		}
+	}
+	return -1;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"runtime-role", required_argument, NULL, 'R'},
-		{"admin-role", required_argument, NULL, 'A'}, {"since", required_argument, NULL, 's'},
-		{"action", required_argument, NULL, 'n'}, {"role", required_argument, NULL, 'r'},
-		{"account", required_argument, NULL, 'a'}, {"label", required_argument, NULL, 'l'},
-		{"expires", required_argument, NULL, 'e'}, {"key", required_argument, NULL, 'k'},
-		{"model", required_argument, NULL, 'm'}, {"context", required_argument, NULL, 'C'},
-		{"preferred", no_argument, NULL, 'p'}, {"kind", required_argument, NULL, 'K'},
-		{"dimensions", required_argument, NULL, 'D'}, {"workspace", required_argument, NULL, 'w'},
-		{"read-only", no_argument, NULL, 'o'}, {"groups", required_argument, NULL, 'g'},
-		{"workspaces", required_argument, NULL, 'W'}, {"cidr", required_argument, NULL, 'i'},
-		{"tenant", required_argument, NULL, 't'}, {"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'}, {0}};
+	const struct command *command;
 	PGconn *pg;
-	int option, status;
+	int status = take_options(argc, argv);
 
-	while ((option = getopt_long(argc, argv, "c:d:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			said.config = optarg;
-			break;
-		case 'd':
-			said.conninfo = optarg;
-			break;
-		case 'R':
-			said.runtime_role = optarg;
-			break;
-		case 'A':
-			said.admin_role = optarg;
-			break;
-		case 's':
-			said.since = optarg;
-			break;
-		case 'n':
-			said.action = optarg;
-			break;
-		case 'r':
-			said.role = optarg;
-			break;
-		case 'a':
-			said.account = optarg;
-			break;
-		case 'l':
-			said.label = optarg;
-			break;
-		case 'e':
-			said.expires = optarg;
-			break;
-		case 'k':
-			said.key = optarg;
-			break;
-		case 'm':
-			said.model = optarg;
-			break;
-		case 'C':
-			said.context = optarg;
-			break;
-		case 'p':
-			said.preferred = "true";
-			break;
-		case 'K':
-			said.kind = optarg;
-			break;
-		case 'D':
-			said.dimensions = optarg;
-			break;
-		case 'w':
-			said.workspace = optarg;
-			break;
-		case 't':
-			said.tenant = optarg;
-			break;
-		case 'o':
-			said.read_only = "true";
-			break;
-		case 'g':
-			said.groups = optarg;
-			break;
-		case 'W':
-			said.workspaces = optarg;
-			break;
-		case 'i':
-			said.cidr = optarg;
-			break;
-		case 'V':
-			puts("exedractl " PACKAGE_VERSION);
-			return 0;
-		case 'h':
-			usage(stdout);
-			return 0;
-		default:
-			usage(stderr);
-			return 2;
-		}
-	}
-	if (!usable(argv + optind, argc - optind))
+	if (status >= 0)
+		return status;
+	command = find_command(argv + optind, argc - optind);
+	if (!usable(command, argc - optind))
 		return 2;
-	if (is(argv + optind, argc - optind, "work", NULL))
+	if (is(command, "work", ""))
 		return work(said.config, said.conninfo);
 	if ((pg = open_database()) == NULL)
 		return 1;
-	status = dispatch(pg, argv + optind, argc - optind);
+	status = dispatch(pg, command, argv + optind + words_of(command));
 	PQfinish(pg);
 	return status;
 }
