@@ -163,6 +163,9 @@ subtest 'the list' => sub {
     is http($second, GET => '/v1/models', key => $key, params => { REMOTE_ADDR => '11.1.2.3' })->{status}, 401, 'and tried';
     $second->stop;
     like $row->('narrow')->[8], qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z$/, 'then it says when';
+    key($beta, label => "a\tb\nc\x1B[2J\x7F\xC2\x9B2J\xC3\xA9");
+    my ($odd) = map { [split /\t/] } grep { /2J/ } split /\n/, exedractl($db, qw(key list beta));
+    is_deeply [@{ $odd // [] }[4, 9 .. 12]], ['a\\tb\\nc\\u001b[2J\\u007f\\u009b2J' . "\xC3\xA9", qw(f - - -)], 'a label that would be columns, lines and more is one column of one line';
     my $by_cgi = key($beta, label => 'cgi');
     http(start_cgi(db => $db), GET => '/v1/auth', key => $by_cgi);
     like $row->('cgi')->[8], qr/^\d{4}-/, 'a CGI program notes it too';

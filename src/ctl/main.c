@@ -154,6 +154,24 @@ static void usage(FILE *to)
 		to);
 }
 
+/* A value, with control characters escaped as in JSON: labels, and names from a file that was imported, would make
+ * columns and lines of their own, or speak to the terminal. */
+static void print_value(const char *value)
+{
+	const unsigned char *at = (const unsigned char *)value;
+
+	for (; *at != '\0'; at++) {
+		if (*at == '\n' || *at == '\t' || *at == '\r')
+			printf("\\%c", *at == '\n' ? 'n' : *at == '\t' ? 't' : 'r');
+		else if (*at < 0x20 || *at == 0x7F)
+			printf("\\u%04x", *at);
+		else if (*at == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0) /* U+0080 to U+009F, in two bytes */
+			printf("\\u%04x", *++at);
+		else
+			putchar(*at);
+	}
+}
+
 /* Rows as lines, columns separated by tabs.  A void function's empty column prints nothing. */
 static void print_rows(const PGresult *rows)
 {
@@ -162,9 +180,11 @@ static void print_rows(const PGresult *rows)
 	for (row = 0; row < PQntuples(rows); row++) {
 		if (PQnfields(rows) == 1 && *PQgetvalue(rows, row, 0) == '\0')
 			continue;
-		for (column = 0; column < PQnfields(rows); column++)
-			printf("%s%s", column == 0 ? "" : "\t",
-				PQgetisnull(rows, row, column) ? "-" : PQgetvalue(rows, row, column));
+		for (column = 0; column < PQnfields(rows); column++) {
+			if (column > 0)
+				putchar('\t');
+			print_value(PQgetisnull(rows, row, column) ? "-" : PQgetvalue(rows, row, column));
+		}
 		putchar('\n');
 	}
 }
