@@ -97,6 +97,8 @@ subtest 'many at once, at all doors' => sub {
     limit('set', 'tokens_month', 1000);
     limit('unset', 'tokens_day');
     is $ask->($key, 'say month n=1')->{status}, 200, 'a month has more';
+    ok !eval { limit('unset', 'tokens_week'); 1 }, 'a limit that there is not is not taken back';
+    like $@, qr/A limit is requests_minute, chats_day, tokens_day or tokens_month/, 'and they are named';
     limit('set', 'tokens_month', 10);
     my $got = $ask->($key, 'say month n=1');
     is_deeply [$got->{status}, $got->{json}{error}], [429, 'The limit of 10 tokens a month for this tenant is reached.'], 'but not without end';

@@ -175,6 +175,9 @@ LANGUAGE plpgsql AS $$
 DECLARE
     whose record := exedra.limit_subject(tenant, username, key);
 BEGIN
+    IF set_limit.kind IS NULL OR set_limit.kind NOT IN ('requests_minute', 'chats_day', 'tokens_day', 'tokens_month') THEN
+        RAISE check_violation;
+    END IF;
     IF most IS NULL THEN
         DELETE FROM exedra.quota q
          WHERE q.tenant_id = whose.owner_id AND q.subject = whose.subject AND q.subject_id = whose.subject_id AND q.kind = set_limit.kind;
