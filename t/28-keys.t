@@ -151,6 +151,14 @@ subtest 'what is refused' => sub {
     is psql($db, 'SELECT count(*) FROM exedra.credential WHERE created_at > now() - interval $$1 second$$ AND label = $$x$$'), 0, 'and none is made';
 };
 
+subtest 'nowhere to write it' => sub {
+    for my $words ([qw(key create acme)], [qw(tenant list)]) {
+        my $got = run(['sh', '-c', 'exec "$@" >/dev/full', 'sh', program('exedractl'), '-d', $db->conninfo('owner'), @$words]);
+        is $got->{status}, 1, "@$words on a full disk fails";
+        like $got->{err}, qr/\Aexedractl: what it prints could not be written: No space left on device\.\n\z/, 'and says so';
+    }
+};
+
 subtest 'the list' => sub {
     my $beta = tenant($db, 'beta');
     workspace($exedra, $beta->{key}, 'Room');

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * exedractl: what an administrator does, as thin calls of the SQL functions that psql can call too. */
+#include <errno.h>
 #include <getopt.h>
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -514,5 +515,10 @@ int main(int argc, char **argv)
 		return 1;
 	status = dispatch(pg, command, argv + optind + words_of(command));
 	PQfinish(pg);
+	/* A key that nobody has seen is shown no second time. */
+	if (status == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
+		fprintf(stderr, "exedractl: what it prints could not be written: %s.\n", strerror(errno));
+		return 1;
+	}
 	return status;
 }
