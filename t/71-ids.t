@@ -57,6 +57,7 @@ my %bodies = (
     'POST /v1/workspace/{slug}/thread/new' => [{ slug => 'THREAD' }, { userId => '#USER' }],
     'POST /v1/embed/new' => [{ workspace_slug => 'SLUG' }], 'POST /v1/embed/{embedUuid}' => [{ workspace_id => '#ROOM' }],
     'POST /v1/openai/chat/completions' => [{ %$asks, model => 'SLUG' }],
+    (map { $_ => [] } 'POST /v1/responses', 'POST /v1/completions'),           # 501, whatever they say
     (map { my $path = $_; ("POST $path" => [{ %$asks, model => 'SLUG' }, map { { %$asks, model => 'beta-room', %$_ } } @files]) } '/v1/chat/completions', '/chat/completions'),
     'POST /v1/knowledge/create' => [{ name => 'SLUG', description => 'x', access_grants => [{ principal_type => 'user', principal_id => 'USER', permission => 'read' }] }],
     'POST /v1/knowledge/{id}/access/update' => [{ access_grants => [{ principal_type => 'user', principal_id => 'USER', permission => 'read' }] }],
