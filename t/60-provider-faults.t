@@ -64,6 +64,7 @@ check_faults($house,
         '204' => refused(502, undef, asked => 1, name => 'no content'),
         'upload-reset' => { %{ either() }, body => \&big },
         'upload-413' => { %{ either() }, body => \&big },
+        'much' => { %{ good() }, body => \&big },
     ],
     'it breaks off' => [
         (map { $_ => $three } qw(fin fin-open fin-chunk reset)),
@@ -140,6 +141,7 @@ check_faults($house,
 is psql($db, 'SELECT count(*) FROM exedra.usage WHERE prompt_tokens < 0 OR completion_tokens < 0'), 0, 'the ledger is never negative';
 is psql($db, "SELECT count(*) FROM exedra.chat WHERE state = 'open'"), 0, 'no chat is left open';
 is_deeply [grep { ($_->{headers}{authorization} // '') ne "Bearer $KEY" } $provider->requests], [], 'every call had the key';
+is_deeply [grep { defined $_->{headers}{expect} } $provider->requests], [], 'and was sent at once: there are servers that refuse Expect with 417';
 # A provider's own words may hold it.
 ok index($house->{exedra}->log_text, $KEY) < 0, 'the log does not hold the key';
 

@@ -5,7 +5,11 @@ use lib 't/lib';
 use Exedra::Test;
 use Exedra::Answer;
 use Exedra::Hostile qw(allow_for);
+use Exedra::Process qw(adopt);
 use Exedra::Provider;
+use IO::Socket::INET ();
+use POSIX ();
+use Socket qw(SOL_SOCKET SO_RCVBUF);
 use Time::HiRes qw(time);
 
 my $db = database();
@@ -319,6 +323,28 @@ subtest 'the prompt' => sub {
     my @given = ({ role => 'system', content => 'Only I.' }, { role => 'user', content => 'given' });
     is_deeply told($slug, way => 'completion', message => 'given', messages => \@given)->{asked}{json}{messages}, \@given, 'a system message replaces it';
     is told(room(openAiPrompt => ''), message => 'bare')->{asked}{json}{messages}[0]{role}, 'system', 'no prompt of its own: the default one';
+};
+
+# Twelve megabytes over a line that takes more than llm.timeout.first for them.
+subtest 'a slow line' => sub {
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 5) or die "no port: $!\n";
+    setsockopt $listen, SOL_SOCKET, SO_RCVBUF, 1 << 16;
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        my ($in, $socket) = ('', $listen->accept);
+        while ($in !~ /Content-Length: (\d+).*?\r\n\r\n/s || length($in) < $1) {
+            sysread $socket, $in, 1 << 16, length $in or last;
+            select undef, undef, undef, 0.03;
+        }
+        syswrite $socket, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"choices\":[{\"message\":{\"content\":\"seen\"},\"finish_reason\":\"stop\"}]}";
+        POSIX::_exit(0);
+    }
+    adopt($pid, 'slow line');
+    my $slow = start_exedra(db => $db, settings => { %settings, 'llm.url' => 'http://127.0.0.1:' . $listen->sockport . '/v1', 'llm.timeout.first' => 4 });
+    my $got = told(room(), server => $slow, body => { attachments => [{ name => 'a.png', mime => 'image/png', contentString => 'data:image/png;base64,' . 'A' x (12 << 20) }] });
+    is $got->{text}, 'seen', 'a question that is still under way has not timed out' or diag $got->{raw};
+    cmp_ok $got->{seconds}, '>', 4, '… though it takes longer than the answer may';
+    ok $slow->stop, 'exedra ends well';
 };
 
 is psql($db, "SELECT count(*) FROM exedra.chat WHERE state = 'open'"), 0, 'no chat is left open';

@@ -59,6 +59,7 @@ struct exchange {
 	int64_t enough_ms; /* since when call->enough */
 	size_t head_bytes;
 	size_t sent_bytes; /* of a body that comes from call->send */
+	curl_off_t up;     /* bytes of the body that have gone out */
 	timer_t alarm;     /* ends libcurl's wait */
 	bool alarmed;
 	bool stopped; /* a callback of the caller's said so */
@@ -387,14 +388,18 @@ static bool client_gone(struct exchange *exchange, int64_t now)
 }
 
 /* libcurl calls this whenever something stirs, and once a second when nothing does. */
-static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t up)
 {
 	struct exchange *exchange = arg;
 	struct http_call *call = exchange->call;
-	int64_t now = clock_ms(), quiet_ms = now - exchange->quiet_since_ms;
+	int64_t now = clock_ms(), quiet_ms;
 	long code = 0;
 
-	(void)a, (void)b, (void)c, (void)d;
+	(void)a, (void)b, (void)c;
+	if (up > exchange->up) /* who still takes the body need not answer yet */
+		exchange->quiet_since_ms = now;
+	exchange->up = up;
+	quiet_ms = now - exchange->quiet_since_ms;
 	/* The caller has all it wants: the end of the body, which lets the connection be kept, is waited for shortly.
 	 */
 	if (call->enough && now - exchange->enough_ms >= LAST_MS)
@@ -457,7 +462,6 @@ static bool set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	bad |= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
 	bad |= curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	bad |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	bad |= curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
 	bad |= curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
 	bad |= curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 	bad |= curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
@@ -542,8 +546,11 @@ void http_stop_task(struct task *task, enum stop why)
 
 static struct curl_slist *make_headers(struct arena *arena, const char *const *texts)
 {
-	struct curl_slist *headers = NULL, *more;
+	/* Without it libcurl asks before it sends a large body, and some servers refuse to be asked. */
+	struct curl_slist *headers = curl_slist_append(NULL, "Expect:"), *more;
 
+	if (headers == NULL)
+		arena_exhausted(arena);
 	for (; *texts != NULL; texts++, headers = more)
 		if ((more = curl_slist_append(headers, *texts)) == NULL) {
 			curl_slist_free_all(headers);

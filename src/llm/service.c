@@ -70,9 +70,8 @@ static int ask(struct asking *asking, struct service_call *call)
 int service_ask(struct service_call *call)
 {
 	const struct service_setup *setup = call->setup;
-	/* Without the last of them libcurl would wait before it sends a large body. */
 	const char *headers[] = {arena_printf(call->arena, "Content-Type: %s", call->type), "Accept: */*",
-		"Expect:", asking_key(call->arena, setup->key), NULL};
+		asking_key(call->arena, setup->key), NULL};
 	struct sending sending = {.call = call,
 		.asking = {.task = call->task,
 			.config = call->config,
