@@ -365,6 +365,9 @@ subtest 'calls of tools at the edge' => sub {
         'another name is another call';
     my $call = $said->('tools-large')->{message}{tool_calls}[0];
     is_deeply [length $call->{id}, length $call->{function}{arguments}], [605, 70_008], 'long ids and arguments are kept';
+    room('Tools cut', chatModel => 'tools-cut');
+    like frames({ model => 'tools-cut', messages => [user('cut it')] })->{body}, qr/"tool_calls".*\n\ndata: \{"error":\{[^\n]*"code":"upstream_cut"\}\}\n\n\z/s, 'calls that break off are told as broken off';
+    is psql($db, "SELECT c.state, c.reason, u.completion_tokens > 0 FROM exedra.chat c JOIN exedra.usage u ON u.chat_id = c.id WHERE c.prompt = 'cut it'"), "failed\tupstream_cut\tt", '… and stand in the ledger';
     # A file that a model writes by a tool comes in tens of thousands of pieces.
     room('Tools many', chatModel => 'tools-many:50000');
     my $before = peak_kb($exedra->worker_pids);

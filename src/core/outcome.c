@@ -157,17 +157,17 @@ int outcome_store(struct chat *chat)
 	}
 }
 
-/* What came is stored as stopped; nothing, as failed. */
+/* What came is stored as stopped; nothing, as failed.  Calls of tools are no text, but the model has made them. */
 static int store_failure(void *arg)
 {
 	struct chat *chat = arg;
-	bool estimated = false, partial = chat->answer->len > 0;
+	bool estimated = false, partial = chat->answer->len > 0, charge = partial || chat->called;
 
-	if (partial) {
+	if (charge) {
 		measure(chat, &estimated);
 		list_sources(chat);
 	}
-	return store(chat, partial ? "stopped" : "failed", partial, partial, estimated, chat->reason);
+	return store(chat, partial ? "stopped" : "failed", partial, charge, estimated, chat->reason);
 }
 
 void outcome_store_failure(struct chat *chat)

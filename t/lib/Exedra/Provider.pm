@@ -291,6 +291,7 @@ my @three = (content('One '), content('two '), content('three'));
     # a letter a piece
     'tools-many' => sub { my ($n) = @_; my $piece = frame(delta('"tool_calls":[{"index":0,"function":{"arguments":"a"}}]'));
         events($role, frame(delta('"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"many","arguments":""}}]')), ($piece x 100) x ($n / 100), frame(delta('', finish => 'tool_calls')), $done) },
+    'tools-cut' => sub { events($role, frame(delta('"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":"{}"}}]'))) },
     refuses => sub { events($role, map({ frame(delta('"refusal":' . quoted($_))) } 'I will ', 'not.'), $finish, $usage, $done) },
     'json-refuses' => sub { reply('200 OK', 'application/json', object('"content":null,"refusal":"I will not."')) },
     'reasoning-short' => sub { events($role, map({ frame(delta('"reasoning":' . quoted($_))) } 'Let me ', 'think.'), content('So.'), $finish, $usage, $done) },
