@@ -363,6 +363,12 @@ subtest 'calls of tools at the edge' => sub {
     is_deeply [$got->{finish_reason}, $got->{message}{content}, $got->{message}{tool_calls}], ['stop', 'x', undef], 'a call without a name is none';
     is_deeply [map { [$_->{function}{name}, $_->{function}{arguments}] } @{ $said->('tools-other-name')->{message}{tool_calls} }], [['f', '{}'], ['g', '{}']],
         'another name is another call';
+    for my $model ('tools-same-all:', 'tools-same-all:call_1', 'tools-same-id') {
+        my $name = room($model =~ s/:/ /r, chatModel => $model);
+        my $calls = $said->($name)->{message}{tool_calls};
+        is_deeply [map { $_->{function}{arguments} } @$calls], ['{"n":1}', '{"n":2}'], "$model: two calls of one function with one number and one id, or none";
+        isnt $calls->[0]{id}, $calls->[1]{id}, '… have ids of their own';
+    }
     my $call = $said->('tools-large')->{message}{tool_calls}[0];
     is_deeply [length $call->{id}, length $call->{function}{arguments}], [605, 70_008], 'long ids and arguments are kept';
     room('Tools cut', chatModel => 'tools-cut');

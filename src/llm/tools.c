@@ -83,13 +83,24 @@ static bool same(const char *a, const char *b)
 	return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
+/* Gemini numbers all calls of an answer 0 and gives them no ids, or one: what begins anew where all has been said is
+ * another call, even of the same function. */
+static bool begins_anew(struct tools *tools, const struct tool_call *call, const struct piece *piece)
+{
+	struct json_fault fault;
+
+	return piece->name != NULL && piece->arguments != NULL && *piece->arguments == '{' && !call->custom &&
+	       call->arguments->len > 0 &&
+	       json_check(tools->arena, call->arguments->at, call->arguments->len, &fault) == 0;
+}
+
 /* With a name, on a call that has its own: is it another one?  An id alone may be made anew for every piece. */
-static bool is_another(const struct tool_call *call, const struct piece *piece)
+static bool is_another(struct tools *tools, const struct tool_call *call, const struct piece *piece)
 {
 	if (piece->name == NULL || call->name == NULL)
 		return false;
 	return piece->index == NO_INDEX || !same(piece->name, call->name) ||
-	       (piece->id != NULL && !call->made && !same(piece->id, call->id));
+	       (piece->id != NULL && !call->made && !same(piece->id, call->id)) || begins_anew(tools, call, piece);
 }
 
 /* The call that a piece goes on with, the newest first; NULL: it begins one. */
@@ -99,11 +110,21 @@ static struct tool_call *find_call(struct tools *tools, const struct piece *piec
 
 	for (i = tools->n - 1; i >= 0 && piece->index == NO_INDEX; i--)
 		if (same(piece->id, tools->calls[i].id))
-			return &tools->calls[i];
+			return begins_anew(tools, &tools->calls[i], piece) ? NULL : &tools->calls[i];
 	for (i = tools->n - 1; i >= 0; i--)
 		if (piece->index == NO_INDEX || tools->calls[i].index == piece->index)
-			return is_another(&tools->calls[i], piece) ? NULL : &tools->calls[i];
+			return is_another(tools, &tools->calls[i], piece) ? NULL : &tools->calls[i];
 	return NULL;
+}
+
+static bool is_taken(const struct tools *tools, const char *id)
+{
+	int i;
+
+	for (i = 0; i < tools->n; i++)
+		if (same(tools->calls[i].id, id))
+			return true;
+	return false;
 }
 
 /* NULL when there are too many. */
@@ -184,7 +205,7 @@ static void put_piece(struct str *out, struct tool_call *call, const struct piec
 /* What a piece adds to its call. */
 static void learn(struct tools *tools, struct tool_call *call, const struct piece *piece)
 {
-	if (call->id == NULL && piece->id != NULL)
+	if (call->id == NULL && piece->id != NULL && !is_taken(tools, piece->id))
 		call->id = arena_strdup(tools->arena, piece->id);
 	if (call->name == NULL && piece->name != NULL)
 		call->name = arena_strdup(tools->arena, piece->name);

@@ -272,6 +272,8 @@ my @three = (content('One '), content('two '), content('three'));
     },
     # calls of tools as others than OpenAI send them
     'tools-gemini' => sub { called(map { "{\"id\":\"call_$_\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"n\\\":$_}\"}}" } 1, 2) },
+    'tools-same-all' => sub { my ($id) = @_; called(map { "{\"index\":0,\"id\":\"$id\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"n\\\":$_}\"}}" } 1, 2) },
+    'tools-same-id' => sub { called(map { "{\"id\":\"call_1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"n\\\":$_}\"}}" } 1, 2) },
     'tools-same-index' => sub { called(map { "{\"index\":0,\"id\":\"call_$_\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"n\\\":$_}\"}}" } 1, 2) },
     'tools-far-index' => sub { called(map { ("{\"index\":$_,\"id\":\"call_$_\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}", "{\"index\":$_,\"function\":{\"arguments\":\"{\\\"n\\\":$_}\"}}") } 1, 2) },
     'tools-empty' => sub { called('{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":""}}', map { "{\"index\":0,\"id\":\"\",\"type\":\"\",\"function\":{\"name\":\"\",\"arguments\":\"$_\"}}" } '{\"n\":', '1}') },
