@@ -203,6 +203,30 @@ static int parse_retry_after(const char *value, size_t len)
 	return seconds < 0 ? 0 : seconds > MAX_RETRY_AFTER_S ? MAX_RETRY_AFTER_S : (int)seconds;
 }
 
+/* Is it a list of codings that are undone within a few ten kB?  A window of zstd's takes 128 MB, and thirteen kB fill
+ * it (seen); one of brotli's 16. */
+static bool is_small_coding(const char *value, size_t len)
+{
+	static const char *const small[] = {"gzip", "x-gzip", "deflate", "identity", "chunked"};
+	size_t at = 0, n, i;
+
+	while (at < len) {
+		if (strchr(", \t\r\n", value[at]) != NULL) {
+			at++;
+			continue;
+		}
+		for (n = 0; at + n < len && strchr(", \t\r\n", value[at + n]) == NULL; n++)
+			;
+		for (i = 0; i < sizeof(small) / sizeof(small[0]); i++)
+			if (strlen(small[i]) == n && strncasecmp(value + at, small[i], n) == 0)
+				break;
+		if (i == sizeof(small) / sizeof(small[0]))
+			return false;
+		at += n;
+	}
+	return true;
+}
+
 static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct exchange *exchange = arg;
@@ -220,6 +244,9 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 		return len;
 	for (value++; value < len && bytes[value] == ' '; value++)
 		;
+	if ((strncasecmp(bytes, "content-encoding:", 17) == 0 || strncasecmp(bytes, "transfer-encoding:", 18) == 0) &&
+		!is_small_coding(bytes + value, len - value))
+		return 0;
 	if (strncasecmp(bytes, "content-type:", 13) == 0) {
 		note_type(exchange->call, bytes + value, len - value);
 		note_charset(exchange->call, bytes + value, len - value);
@@ -455,8 +482,8 @@ static bool set_up(CURL *easy, struct exchange *exchange, struct curl_slist *hea
 	bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)call->connect_timeout_s);
 	bad |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
 	bad |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "exedra");
-	/* what comes compressed unasked is decoded, not passed on */
-	bad |= curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+	/* what comes compressed unasked is decoded, not passed on; see is_small_coding() */
+	bad |= curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
 	/* libcurl tries every kept one again when it turns out dead */
 	bad |= curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L);
 	bad |= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);

@@ -246,6 +246,7 @@ my @three = (content('One '), content('two '), content('three'));
     hints => sub { (("HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\nContent-Type: text/html\r\nRetry-After: 9\r\n\r\n") x 100, events(whole())) },
     gzip => sub { packed('gzip', join '', whole()) },
     deflate => sub { packed('deflate', join '', whole()) },
+    coded => sub { my ($how) = @_; (head('200 OK', 'Content-Type: text/event-stream', $how, 'Connection: close'), whole(), ['fin']) },
     'gzip-wrong' => sub { (head('200 OK', 'Content-Type: text/event-stream', 'Content-Encoding: gzip', 'Connection: close'), whole(), ['fin']) },
     'gzip-bomb' => sub { our @bomb; @bomb = packed('gzip', 'data: ' . 'A' x (16 << 20)) if !@bomb; @bomb },
     encoding => sub { (head('200 OK', 'Content-Type: text/event-stream', 'Content-Encoding: nonsense', 'Connection: close'), whole(), ['fin']) },
