@@ -2,6 +2,7 @@
 # names that are no names.  What is another tenant's is as if it were not there.
 use lib 't/lib';
 use Exedra::Test;
+use Exedra::Answer qw(in_parallel);
 use Exedra::Contract;
 use Exedra::Form;
 use Encode ();
@@ -118,6 +119,16 @@ subtest 'moving' => sub {
     $got = move(["to/$names[1]", 'to/same.json'], ["to/$names[2]", 'to/same.json']);
     is $got->{status}, 409, 'two to one place';
     is scalar @{ items('to') }, 2, 'both are still there';
+
+    create($_) for 'doomed', 'kept';
+    my (undef, $moved) = in_parallel(2, sub {
+        return { done => psql($db, "BEGIN; DELETE FROM exedra.folder WHERE name = 'doomed'; SELECT pg_sleep(1.5); COMMIT") } if $_[0] == 1;
+        select undef, undef, undef, 0.5;
+        my $got = move(["from/$names[0]", "doomed/$names[0]"], ["from/$names[3]", "kept/$names[3]"]);
+        return { told => "$got->{status} $got->{body}" };
+    }, 1, 2);
+    is $moved->{told}, "404 $failed", 'a folder that is deleted at the same moment is not there';
+    is_deeply items('kept'), [$names[3]], 'and what goes elsewhere is moved';
 
     $before = fingerprint($db);
     for my $files (undef, 'x', {}, ['x'], [{}], [{ from => 'a/b.json' }], [{ from => 5, to => 'a/b.json' }], (map { [{ from => "from/$names[3]", to => $_ }] }

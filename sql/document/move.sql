@@ -5,10 +5,13 @@
 WITH wish AS MATERIALIZED (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY
         w (from_folder, from_name, to_folder, to_name, no)
+), folders AS MATERIALIZED (
+    -- Held: else one that is deleted at the same moment would fail the statement, and with it what goes elsewhere.
+    SELECT f.name FROM exedra.folder f
+     WHERE f.tenant_id = (SELECT exedra.tenant_id()) AND f.name = ANY ($3::text[]) FOR KEY SHARE
 ), seen AS MATERIALIZED (
     SELECT w.no, w.from_folder, w.from_name, w.to_folder, w.to_name, d.id,
-           d.id IS NULL OR NOT EXISTS (
-               SELECT FROM exedra.folder f WHERE f.tenant_id = (SELECT exedra.tenant_id()) AND f.name = w.to_folder) AS lost,
+           d.id IS NULL OR NOT EXISTS (SELECT FROM folders f WHERE f.name = w.to_folder) AS lost,
            EXISTS (SELECT FROM exedra.workspace_document l
                     WHERE l.tenant_id = (SELECT exedra.tenant_id()) AND l.document_id = d.id) AS used,
            EXISTS (SELECT FROM exedra.document o
