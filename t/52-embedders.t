@@ -417,6 +417,26 @@ subtest 'files in no collection' => sub {
     exedractl($db, qw(tenant delete gamma));
 };
 
+# What was embedded for a question to be compared with is there still; but nobody is to be asked.
+subtest 'none' => sub {
+    my $delta = tenant($db, 'delta');
+    my ($first, $second) = map { workspace($exedra, $delta->{key}, $_)->{slug} } 'First', 'Second';
+    exedractl($db, qw(embedder set delta generic-openai --model good:80 --workspace), $second);
+    document($exedra, $delta->{key}, "Of $_", text(2), $_) for $first, $second;
+    my $asked = sub {
+        my ($query, @names) = @_;
+        http($exedra, POST => '/api/v1/retrieval/query/collection', key => $delta->{key}, json => { collection_names => \@names, query => $query });
+        return scalar $provider->asked("embed $query");
+    };
+    is $asked->('delta, before', $first), 1, 'before: the server\'s is asked';
+    exedractl($db, qw(embedder set delta none));
+    is $asked->('delta, after', $first), 0, 'after: nobody, though the vectors are there';
+    is $asked->('delta, the second', $second), 1, 'but for a workspace that has its own';
+    is $asked->('delta, both', $first, $second), 1, 'in both too';
+    exedractl($db, qw(embedder set delta none --workspace), $second);
+    is $asked->('delta, neither', $first, $second), 0, 'until that is to have none either';
+};
+
 subtest 'another model for the tenant, for the server' => sub {
     my $beta = tenant($db, 'beta');
     my $slug = workspace($exedra, $beta->{key}, 'Beta')->{slug};

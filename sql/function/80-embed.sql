@@ -95,6 +95,9 @@ BEGIN
       JOIN exedra.embedder e ON e.tenant_id = tenant AND e.id = c.id
      WHERE e.dimension IS NOT NULL
        AND (e.provider = server_provider OR EXISTS (SELECT FROM exedra.provider p WHERE p.tenant_id = tenant AND p.name = e.provider))
+       -- Where there is to be none, nobody is sent a question, whatever vectors there are.
+       AND (wanted.provider IS NOT NULL OR EXISTS (
+            SELECT FROM exedra.workspace w WHERE w.tenant_id = tenant AND w.id = ANY (workspaces) AND w.embedding_provider = e.provider))
      ORDER BY c.n DESC, e.id = wanted.embedder_id DESC NULLS LAST, e.id DESC LIMIT 1;
     IF s.provider IS NOT NULL THEN
         s := exedra.find_embedder(s, server_provider);
