@@ -131,6 +131,8 @@ subtest 'who answers' => sub {
     is told($plain)->{asked}{who}, 'server', '… and back';
     set_provider('slash', "$other->{url}/", model => 'm');
     is told(room(chatProvider => 'slash'))->{asked}{target}, '/v1/chat/completions', 'a slash at the end of an address';
+    set_provider('gateway', "$other->{url}/?api-version=2", model => 'm');
+    is told(room(chatProvider => 'gateway'))->{asked}{target}, '/v1/chat/completions?api-version=2', 'a query stays at the end';
 };
 
 subtest 'nobody answers' => sub {

@@ -11,11 +11,12 @@ enum { MAX_PAUSE_S = 2 }; /* a provider that asks for more is not waited for */
 
 const char *asking_url(struct arena *arena, const char *base, const char *path)
 {
-	size_t len = strlen(base);
+	const char *query = strchrnul(base, '?');
+	size_t len = (size_t)(query - base);
 
 	while (len > 0 && base[len - 1] == '/')
 		len--;
-	return arena_printf(arena, "%.*s%s", (int)len, base, path);
+	return arena_printf(arena, "%.*s%s%s", (int)len, base, path, query);
 }
 
 const char *asking_key(struct arena *arena, const char *key)

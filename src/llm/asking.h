@@ -53,7 +53,7 @@ struct asking {
 	bool too_long;
 };
 
-/* An address below a base URL, which may end with slashes. */
+/* An address below a base URL, which may end with slashes, or with a query, as gateways have (?api-version=...). */
 const char *asking_url(struct arena *, const char *base, const char *path);
 /* The header that carries a key; NULL where there is none. */
 const char *asking_key(struct arena *, const char *key);
