@@ -80,16 +80,21 @@ sub ask_until {
 
 subtest 'who may not upgrade' => sub {
     my $schema = schema_of($two);
+    my $version = psql($two, q{SELECT version || ', ' || oldest_program FROM exedra.schema_version});
     for my $as ('runtime', 'outsider') {
         my $got = exedractl_status($two->conninfo($as), 'upgrade');
         is $got->{status}, 1, "$as cannot";
-        like $got->{err}, qr/^exedractl: .*(?:permission denied|must be owner)/m, 'and is told why';
+        like $got->{err}, qr/\Aexedractl: [^\n]*(?:permission denied|must be owner)[^\n]*\n\z/, 'and is told why, in a line';
         is $got->{out}, '', 'on stderr';
     }
     same_schema($two, $schema, 'nothing has changed');
+    psql($two, 'DELETE FROM exedra.schema_version');
+    my $got = exedractl_status($two->conninfo('owner'), 'upgrade');
+    is_deeply [@$got{qw(status err)}], [1, "exedractl: the table schema_version is empty; the schema is none of Exedra's, or damaged.\n"], 'nobody can where no version is';
+    psql($two, "INSERT INTO exedra.schema_version (version, oldest_program) VALUES ($version)");
     my $empty = database(empty => 1, roles => 'two');
     is exedractl_status($empty->conninfo('runtime'), 'init')->{status}, 1, 'nor make the schema in a database of another';
-    my $got = exedractl_status($empty->conninfo('owner'), 'upgrade');
+    $got = exedractl_status($empty->conninfo('owner'), 'upgrade');
     is $got->{status}, 1, 'upgrade wants a schema';
     like $got->{err}, qr/exedractl init/, 'and names the command that makes one';
 };

@@ -273,6 +273,9 @@ static int ask_number(PGconn *pg, const struct stmt *stmt)
 		     : *PQgetvalue(rows, 0, 0) == 't'     ? 1
 							  : atoi(PQgetvalue(rows, 0, 0));
 
+	if (rows != NULL && PQntuples(rows) == 0)
+		fputs("exedractl: the table schema_version is empty; the schema is none of Exedra's, or damaged.\n",
+			stderr);
 	PQclear(rows);
 	return number;
 }
@@ -322,6 +325,8 @@ static int upgrade_within(PGconn *pg, bool init)
 	if (!found && run_simple(pg, &sql_ctl_schema_create, NULL) < 0)
 		return -1;
 	version = found ? ask_number(pg, &sql_ctl_schema_version) : 0;
+	if (version < 0)
+		return -1;
 	if (version > DB_SCHEMA_VERSION) {
 		fprintf(stderr,
 			"exedractl: the database has schema version %d, this program is for %d; use the newer "
