@@ -170,6 +170,8 @@ subtest 'in another installation' => sub {
 subtest 'beside itself, under another name' => sub {
     my $got = transfer($db, $text, 'import');
     is_deeply [$got->{status}, $got->{err}], [1, qq(exedractl: There is a tenant named "acme" already; --tenant gives another name.\n)], 'the same name is refused';
+    $got = transfer($db, $text, qw(import --tenant), 'A B');
+    is_deeply [$got->{status}, $got->{err}], [1, qq(exedractl: A tenant's name is 1 to 63 of a-z, 0-9, dot, dash and underscore, a letter or digit first: "A B" is not.\n)], 'and one that is none';
     $got = transfer($db, $text, qw(-c), $conf, qw(import --tenant copy));
     is $got->{status}, 0, 'another is not' or diag $got->{err};
     like $got->{err}, qr/^exedractl: 4 of 4 rows of credential are left out: another tenant of this server has the same\.$/m, 'keys stay with whom they open, and that is told';

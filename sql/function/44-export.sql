@@ -263,6 +263,9 @@ BEGIN
     EXCEPTION
         WHEN unique_violation THEN
             RAISE EXCEPTION 'There is a tenant named "%" already; --tenant gives another name.', one::json ->> 'name' USING ERRCODE = 'EX409';
+        WHEN check_violation THEN
+            RAISE EXCEPTION '%A tenant''s name is 1 to 63 of a-z, 0-9, dot, dash and underscore, a letter or digit first: "%" is not.',
+                CASE WHEN begin_import.name IS NULL THEN 'Line 2: ' ELSE '' END, one::json ->> 'name' USING ERRCODE = 'EX422';
         WHEN OTHERS THEN
             RAISE EXCEPTION 'Line 2: %', SQLERRM USING ERRCODE = SQLSTATE;
     END;
