@@ -83,6 +83,10 @@ subtest 'what is no provider' => sub {
     my $conf = write_settings("$dir/ctl.conf", { 'secret.file' => "$dir/secret.key" });
     my $set = sub { my ($stdin, @words) = @_; return run([program('exedractl'), '-d', $db->conninfo('owner'), '-c', $conf, qw(provider set acme own), @words], stdin => $stdin) };
     my $all = sub { psql($db, 'SELECT p FROM exedra.provider p ORDER BY p.id') };
+    my $full = run(['sh', '-c', 'trap "" XFSZ; ulimit -f 0; exec "$@"', 'sh', program('exedractl'), '-d', $db->conninfo('owner'), '-c', $conf,
+        qw(provider set acme own https://models.example/v1 --key sk-good)]);
+    is_deeply [@$full{qw(status err)}], [1, "exedractl: $dir/secret.key: File too large.\n"], 'a key file that cannot be written';
+    ok !-e "$dir/secret.key", '… is not half there';
     is $set->("sk-good\n", 'https://models.example/v1', '--key', '-')->{status}, 0, 'one with a key';
     my $before = $all->();
     for my $case (['', '-'], ["\n", '-'], ["\r\nsk-late\n", '-'], ['', '']) {

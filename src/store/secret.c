@@ -135,7 +135,8 @@ int secret_make_key(const char *path, char *problem, size_t room)
 	randombytes_buf(fresh, sizeof(fresh));
 	sodium_bin2hex(hex, sizeof(hex), fresh, sizeof(fresh));
 	hex[sizeof(hex) - 1] = '\n';
-	written = fd >= 0 && write(fd, hex, sizeof(hex)) == (ssize_t)sizeof(hex);
+	/* What is sealed with it is in the database, and safe, before a machine that crashes would write it. */
+	written = fd >= 0 && write(fd, hex, sizeof(hex)) == (ssize_t)sizeof(hex) && fsync(fd) == 0;
 	sodium_memzero(hex, sizeof(hex));
 	sodium_memzero(fresh, sizeof(fresh));
 	if (fd >= 0 && close(fd) != 0)
@@ -143,6 +144,8 @@ int secret_make_key(const char *path, char *problem, size_t room)
 	if (written)
 		return 0;
 	snprintf(problem, room, "%s: %s.", path, strerror(errno));
+	if (fd >= 0)
+		unlink(path); /* half a key would be in the way of a whole one */
 	return -1;
 }
 
