@@ -17,6 +17,15 @@ sub work {
     is $ran->{status} . $ran->{err}, '0', 'exedractl work';
 }
 
+# cron tells of a failure by its status alone.
+subtest 'no database' => sub {
+    my $command = work_command({});
+    $command->[4] = 'dbname=none host=' . tmp_dir();
+    my $ran = run($command);
+    is_deeply [@$ran{qw(status out)}], [1, ''], 'is no success';
+    like $ran->{err}, qr/event=database_connect .*\nexedractl: the database does not say what is to be done; the lines above say why\.\n\z/s, 'and says why';
+};
+
 # How many rows there are, as "tenant chats/visitors/ledger/events" of what is old, and of what is young.
 sub left {
     my ($tenant) = @_;

@@ -149,19 +149,19 @@ static void set_task(struct hand *hand, struct task *task)
 	pthread_mutex_unlock(&worker.lock);
 }
 
-/* Take one and do it.  False when there is none, or the database is away. */
-static bool work_once(const struct config *config, struct arena *arena, struct hand *hand)
+/* Take one and do it: 1; 0 when there is none, -1 when the database does not say. */
+static int work_once(const struct config *config, struct arena *arena, struct hand *hand)
 {
 	struct task task = {.arena = arena, .id = "job", .gone_fd = -1};
 	PGresult *job = db_rows(&task, &sql_job_claim, ARGS(worker_id()));
 	const struct job_kind *kind;
 
 	if (job == NULL || PQntuples(job) == 0)
-		return false;
+		return job == NULL ? -1 : 0;
 	kind = find_kind(db_text(job, 0, "kind"));
 	if (kind == NULL) {
 		log_event(LOG_ERROR, &task, "job_unknown", "kind=%s", db_text(job, 0, "kind"));
-		return true; /* it stays with us until we end: a newer program's job */
+		return 1; /* it stays with us until we end: a newer program's job */
 	}
 	task.identity = (struct identity){.entry = ENTER_BY_JOB,
 		.job_id = db_text(job, 0, "job_id"),
@@ -174,22 +174,22 @@ static bool work_once(const struct config *config, struct arena *arena, struct h
 	end_job(&task, config, kind, job, run(&task, config, kind, db_text(job, 0, "subject_id")));
 	metrics_add(METRIC_JOBS_RUNNING, metrics_place(LABEL_KIND, kind->name), 0, -1);
 	set_task(hand, NULL);
-	return true;
+	return 1;
 }
 
 static int work(const struct config *config, int most, int seconds, struct hand *hand)
 {
 	int64_t deadline_ms = clock_ms() + seconds * 1000;
 	struct arena *arena = arena_new();
-	int n = 0;
+	int n = 0, did = arena == NULL ? -1 : 1;
 
-	while (arena != NULL && n < most && clock_ms() < deadline_ms && work_once(config, arena, hand)) {
+	while (did > 0 && n < most && clock_ms() < deadline_ms && (did = work_once(config, arena, hand)) > 0) {
 		n++;
 		arena_empty(arena);
 	}
 	if (arena != NULL)
 		arena_free(arena);
-	return n;
+	return did < 0 ? -1 : n;
 }
 
 int job_work(const struct config *config, int most, int seconds)

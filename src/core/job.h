@@ -19,7 +19,8 @@ struct job_kind {
 int job_enqueue(struct task *, const char *kind, const char *subject);
 /* A job was enqueued in some other way: have a thread of this process look at once. */
 void job_stir(void);
-/* Do what is due: at most `most` jobs, none begun after so many seconds.  How many were done. */
+/* Do what is due: at most `most` jobs, none begun after so many seconds.  How many were done; -1 when the database
+ * does not say what is due. */
 int job_work(const struct config *, int most, int seconds);
 
 /* Upkeep, once a second: one more thread where all are at slow jobs; how many wait, for the metrics. */

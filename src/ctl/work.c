@@ -48,9 +48,12 @@ int work(const char *path, const char *conninfo)
 	watch_sweep(config);
 	retain_sweep(config);
 	n = job_work(config, INT_MAX, MOST_S);
-	printf("%d jobs\n", n);
+	if (n < 0)
+		fputs("exedractl: the database does not say what is to be done; the lines above say why.\n", stderr);
+	else
+		printf("%d jobs\n", n);
 	http_stop();
 	pool_close();
 	config_free(config);
-	return 0;
+	return n < 0 ? 1 : 0;
 }

@@ -35,7 +35,7 @@ int openwebui_wait(struct request *req, const char *file_id)
 		if (wire_gone(req->wire) || clock_ms() > deadline_ms)
 			return fail(&req->task, 503, "file_pending", "The file is still being read; ask again later.");
 		/* Without a pool nobody else is there to do it. */
-		if (!req->wire->cgi || job_work(req->config, 1, 1) == 0)
+		if (!req->wire->cgi || job_work(req->config, 1, 1) <= 0)
 			clock_pause_ms(pause_ms);
 		pause_ms = pause_ms * 2 < LAST_PAUSE_MS ? pause_ms * 2 : LAST_PAUSE_MS;
 	}
