@@ -99,6 +99,19 @@ subtest 'who may not upgrade' => sub {
     like $got->{err}, qr/exedractl init/, 'and names the command that makes one';
 };
 
+# What Latin 1 does not have would fail one day, in the middle of a chat; SQL_ASCII takes any bytes.
+subtest 'another encoding' => sub {
+    my $cluster = $two->{cluster};
+    for my $encoding (qw(LATIN1 SQL_ASCII)) {
+        my $name = lc "t${$}_$encoding";
+        $cluster->sql('postgres', "CREATE DATABASE $name TEMPLATE template0 ENCODING $encoding LC_COLLATE 'C' LC_CTYPE 'C' OWNER $two->{role}{owner}");
+        my $got = exedractl_status($cluster->conninfo($name, $two->{role}{owner}), 'init');
+        is_deeply [@$got{qw(status err)}], [1, "exedractl: the database has the encoding $encoding; it must be UTF8, as by createdb -E UTF8 -T template0.\n"], "$encoding is refused";
+        is $cluster->sql($name, "SELECT count(*) FROM pg_namespace WHERE nspname = 'exedra'"), 0, 'and nothing is there';
+        $cluster->sql('postgres', "DROP DATABASE $name");
+    }
+};
+
 # Functions run as the owner of the schema: nothing would keep tenants apart in them.
 subtest 'an owner that no policy binds' => sub {
     my $warned = qr/^exedractl: warning: this role is a superuser or has BYPASSRLS, [^\n]*PGOPTIONS='-c role=exedra_owner'\.$/m;

@@ -20,7 +20,7 @@
 #include "store/db.h"
 #include "store/secret.h"
 
-enum { MAX_ARGS = 8, OLDEST_PROGRAM = 1 };
+enum { MAX_ARGS = 8, OLDEST_PROGRAM = 1, OLDEST_SERVER = 15 };
 
 /* What the command line said. */
 static struct {
@@ -305,6 +305,26 @@ static int apply(PGconn *pg, int version)
 	return 0;
 }
 
+/* Can the schema live there?  In another encoding all goes well until somebody writes what it has not. */
+static int check_place(PGconn *pg)
+{
+	const char *encoding = PQparameterStatus(pg, "server_encoding");
+
+	if (PQserverVersion(pg) < OLDEST_SERVER * 10000) {
+		fprintf(stderr, "exedractl: the server is PostgreSQL %d; it must be %d or newer.\n",
+			PQserverVersion(pg) / 10000, OLDEST_SERVER);
+		return -1;
+	}
+	if (encoding == NULL || strcmp(encoding, "UTF8") != 0) {
+		fprintf(stderr,
+			"exedractl: the database has the encoding %s; it must be UTF8, as by createdb -E UTF8 -T "
+			"template0.\n",
+			encoding == NULL ? "of an unknown name" : encoding);
+		return -1;
+	}
+	return 0;
+}
+
 static int upgrade_within(PGconn *pg, bool init)
 {
 	int unbound, found, version;
@@ -322,7 +342,7 @@ static int upgrade_within(PGconn *pg, bool init)
 		fputs("exedractl: there is nothing to upgrade; use `exedractl init`.\n", stderr);
 		return -1;
 	}
-	if (!found && run_simple(pg, &sql_ctl_schema_create, NULL) < 0)
+	if (!found && (check_place(pg) < 0 || run_simple(pg, &sql_ctl_schema_create, NULL) < 0))
 		return -1;
 	version = found ? ask_number(pg, &sql_ctl_schema_version) : 0;
 	if (version < 0)
