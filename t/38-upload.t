@@ -352,10 +352,16 @@ subtest 'the program that reads files' => sub {
     my $before = fingerprint($db);
     my $dies = spew(tmp_dir() . '/dies', "#!/bin/sh\nkill -9 \$\$\n");
     chmod 0755, $dies;
-    for my $case (['/nowhere/exedra-extract', 'is not there', 503], ['/bin/false', 'fails', 503], ['/bin/true', 'says nothing', 503], [$dies, 'dies', 422]) {
+    # What it says where TMPDIR is full.
+    my $full = spew(tmp_dir() . '/full', qq(#!/bin/sh\necho '{"code":"output_gone","message":"Nobody reads the text any more."}' >&2\nexit 1\n));
+    chmod 0755, $full;
+    for my $case (['/nowhere/exedra-extract', 'is not there', 503, qr/event=extract .*error="No such file/], ['/bin/false', 'fails', 503, qr/event=extract .*status=1 /],
+        ['/bin/true', 'says nothing', 503, qr/event=extract .*problem=/], [$dies, 'dies', 422, qr/event=extract .*signal=9 /],
+        [$full, 'has no room', 503, qr/event=temp .*\n.* code=disk\n/]) {
         my $lame = start_exedra(db => $db, settings => { processes => 1, 'extract.program' => $case->[0] });
         my $got = upload($lame, $key, 'fresh.txt', "Fresh words.\n");
         Exedra::Hostile::check_reply("it $case->[1]", $got, $case->[2]);
+        like $lame->log_text, $case->[3], '… and the log says so';
         ok $lame->stop, 'and the pool goes on';
     }
     is fingerprint($db), $before, 'nothing was stored';

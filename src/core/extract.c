@@ -101,6 +101,14 @@ static const char *known_code(const char *code)
 	return NULL;
 }
 
+/* Where it has no room for the text it may have none for its complaint either. */
+static bool is_full(int fd)
+{
+	static const char page[4096];
+
+	return lseek(fd, 0, SEEK_END) >= 0 && temp_write(fd, page, sizeof(page)) < 0;
+}
+
 /* Why the program could read nothing: a line of JSON. */
 static int refused(struct task *task, int err, int status, struct extracted *out)
 {
@@ -116,10 +124,15 @@ static int refused(struct task *task, int err, int status, struct extracted *out
 		field_text(&reading, complaint, "message", &message);
 		field_text(&reading, complaint, "kind", &out->kind);
 	}
+	if (code != NULL ? strcmp(code, "output_gone") == 0 : is_full(err)) {
+		log_event(LOG_ERROR, task, "temp", "error=\"no room for the text of a file\"");
+		return fail(task, 503, "disk", "There is no place for the text at the moment.");
+	}
 	code = code == NULL ? NULL : known_code(code);
 	if (code != NULL && message != NULL)
 		return fail(task, 422, code, "%s", message);
-	log_event(LOG_ERROR, task, "extract", "status=%d said=\"%.*s\"", status, len < 0 ? 0 : (int)len, line);
+	log_event(LOG_ERROR, task, "extract", "%s=%d said=\"%.*s\"", WIFSIGNALED(status) ? "signal" : "status",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), len < 0 ? 0 : (int)len, line);
 	if (WIFSIGNALED(status)) /* another try would end like this one */
 		return fail(task, 422, "file_broken", "The file cannot be read.");
 	return fail(task, 503, "extract_failed", "The program that reads files does not work at the moment.");
