@@ -32,6 +32,18 @@ subtest 'turns' => sub {
     is_deeply claims(2), ['small 10', ''], 'what is not due yet stands in nobody\'s way';
 };
 
+subtest 'hands' => sub {
+    psql($db, 'DELETE FROM exedra.job');
+    enqueue(large => 1, 5);
+    my @held = map { claim() } 1 .. 4;
+    is_deeply [map { $_->{is} } @held], ['large 1', 'large 2', 'large 3', ''], 'a tenant has three of a worker\'s at most';
+    is((split /\t/, psql($db, q{SELECT tenant_id, subject_id FROM exedra.claim_job('another')}))[1], 4, 'another worker has its own');
+    enqueue(small => 1, 1);
+    is claim()->{is}, 'small 1', 'who comes then does not wait';
+    end($held[0]);
+    is claim()->{is}, 'large 5', 'one ends, the next begins';
+};
+
 subtest 'who stands aside' => sub {
     psql($db, 'DELETE FROM exedra.job');
     enqueue(large => 1, 3);

@@ -24,7 +24,7 @@ enum {
 	MAX_TRIES = 5,     /* of a job that fails for a reason that may pass */
 	FIRST_PAUSE_S = 5, /* before the second try; twice as long before each further one */
 	COUNT_S = 2,       /* between two counts of those that wait */
-	MAX_HANDS = 3,     /* threads at work on jobs */
+	MAX_HANDS = 4,     /* threads at work on jobs; exedra.claim_job() gives one tenant all but one */
 	SLOW_S = 5,        /* a job that takes longer has another thread begin the next */
 };
 
