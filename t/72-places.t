@@ -3,6 +3,7 @@
 use lib 't/lib';
 use Exedra::Test;
 use Exedra::Hostile;
+use Digest::SHA qw(sha256);
 use IO::Socket::UNIX;
 use POSIX ();
 use Time::HiRes qw(time sleep);
@@ -408,6 +409,34 @@ subtest 'threads that nobody needs' => sub {
     }
     waitpid $trickle, 0;
     ok $_->stop, 'ends well' for $crowded, $trickled;
+};
+
+# Of one connection: twelve requests of one tenant wait for it, then one of another.
+subtest 'callers take turns at the database' => sub {
+    my $own = database();
+    my ($large, $small) = map { tenant($own, $_) } qw(large small);
+    # Keys are told apart by a byte of their hash.
+    $small->{key} = key($small) while substr(sha256($large->{key}), 0, 1) eq substr(sha256($small->{key}), 0, 1);
+    my $one = start_exedra(db => $own, settings => { processes => 1, 'db.pool' => 1, 'metrics.loopback' => 'on' });
+    my $ask = sub { my $asked = fcgi_open($one->{socket}); $asked->send(begin_record(1), record(FCGI_PARAMS, 1, pairs(cgi_variables(GET => '/v1/workspaces',
+        headers => { Authorization => "Bearer $_[0]{key}" }))), record(FCGI_PARAMS, 1, ''), record(FCGI_STDIN, 1, '')); $asked };
+    my $waiting = sub { my ($n) = @_; wait_for { http($one, GET => '/metrics')->{body} =~ /^exedra_db_waiting (\d+)/m && $1 >= $n } 20, "$n that wait" };
+    my $said = tmp_dir() . '/locked';
+    open my $lock, '|-', 'psql', '-qAt', '-o', $said, '-d', $own->conninfo('super') or die;
+    syswrite $lock, "BEGIN; LOCK exedra.workspace IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n";
+    wait_for { -e $said && slurp($said) =~ /held/ } 10, 'the lock';
+    my @asked = map { $ask->($large) } 1 .. 13;
+    $waiting->(12);
+    push @asked, $ask->($small);
+    $waiting->(13);
+    sleep 0.3;                          # upkeep waits too, now and then, and counts
+    syswrite $lock, "COMMIT;\n";
+    close $lock;
+    is_deeply [map { $_->reply(20)->{status} } @asked], [(200) x 14], 'all have their answer';
+    my @order = $one->log_text =~ m{event=request .*route="/v1/workspaces" .*tenant=(\d+)}g;
+    my ($place) = grep { $order[$_] == psql($own, "SELECT id FROM exedra.tenant WHERE name = 'small'") } 0 .. $#order;
+    cmp_ok $place // 99, '<=', 3, 'who comes with one request does not wait for another\'s twelve' or diag "@order";
+    ok $one->stop, 'ends well';
 };
 
 $house->close;

@@ -9,9 +9,14 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
+enum { CALLERS = 256 }; /* that are told apart by a byte: two may share their turns */
+
 static struct {
 	pthread_mutex_t lock;
-	struct rider *first, **last; /* who waits, the longest first */
+	struct rider *first, **last; /* who waits, by their places */
+	int64_t last_place;          /* of the one that was last of all when it came */
+	int64_t front;               /* the place of the one that had its turn last */
+	int n_waiting[CALLERS];
 	struct conn *idle;
 	int n_shared; /* connections at work for who would share them */
 	bool bulk;    /* large work has its connection */
@@ -52,12 +57,43 @@ void pool_close(void)
 	pthread_mutex_unlock(&pool.lock);
 }
 
-/* With the lock held, as the next three. */
+/* Keys and embeds, before it is known whose they are; then tenants. */
+static unsigned char caller_of(const struct identity *who)
+{
+	unsigned char sum = 0;
+	const char *at;
+
+	if (who->entry == ENTER_BY_KEY)
+		return who->key_hash[0];
+	if (who->entry != ENTER_BY_EMBED)
+		return (unsigned char)who->tenant_id;
+	for (at = who->embed; *at != '\0'; at++)
+		sum = (unsigned char)(sum * 31 + (unsigned char)*at);
+	return sum;
+}
+
+/* With the lock held, as the next four.  Callers take turns, however many requests each has here: one stands as many
+ * places behind the one that had its turn last as its caller has others waiting. */
 static void queue_join(struct rider *rider)
 {
-	rider->next = NULL;
-	*pool.last = rider;
+	struct rider **at = pool.last;
+
+	rider->place = pool.front + 1 + pool.n_waiting[rider->who]++;
+	if (rider->place < pool.last_place)
+		for (at = &pool.first; *at != NULL && (*at)->place <= rider->place; at = &(*at)->next)
+			;
+	rider->next = *at;
+	*at = rider;
+	if (rider->next != NULL)
+		return;
 	pool.last = &rider->next;
+	pool.last_place = rider->place;
+}
+
+static void note_turn(const struct rider *rider)
+{
+	if (rider->place > pool.front)
+		pool.front = rider->place;
 }
 
 static void queue_leave(struct rider *rider)
@@ -69,6 +105,7 @@ static void queue_leave(struct rider *rider)
 	*at = rider->next;
 	if (pool.last == &rider->next)
 		pool.last = at;
+	pool.n_waiting[rider->who]--;
 }
 
 /* Who would share a transaction may hold three quarters of the connections: those who come meanwhile have a common one
@@ -149,6 +186,7 @@ static struct conn *wait_for_one(int64_t deadline_ms, struct rider *self, bool *
 			pool.idle = conn->next;
 		pool.n_open += *fresh;
 		pool.n_shared += self->willing;
+		note_turn(self);
 		count(1);
 	}
 	wake_first();
@@ -233,6 +271,7 @@ struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rid
 
 	sem_init(&self->woken, 0, 0);
 	self->willing = rider != NULL;
+	self->who = caller_of(&task->identity);
 	if (enter_bulk(task, deadline_ms) < 0)
 		return NULL;
 	conn = wait_for_one(deadline_ms, self, &fresh);
@@ -291,6 +330,8 @@ struct rider *pool_riders(int most)
 		*at = rider->next;
 		if (pool.last == &rider->next)
 			pool.last = at;
+		pool.n_waiting[rider->who]--;
+		note_turn(rider);
 		rider->taken = true;
 		rider->next = NULL;
 		*end = rider;

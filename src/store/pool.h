@@ -13,7 +13,9 @@
 struct rider {
 	struct rider *next;
 	sem_t woken;
-	int n_calls; /* how often it was told to look for a free one; woken once more, it has been let off */
+	int n_calls;       /* how often it was told to look for a free one; woken once more, it has been let off */
+	int64_t place;     /* in the line; 0 = it has not waited */
+	unsigned char who; /* whose it is: callers take turns */
 	bool willing, taken, done;
 };
 
