@@ -411,6 +411,22 @@ subtest 'threads that nobody needs' => sub {
     ok $_->stop, 'ends well' for $crowded, $trickled;
 };
 
+# An upload lasts as long as its client likes.
+subtest 'slow uploads' => sub {
+    my $slow = start_exedra(db => $db, settings => { processes => 1, threads => $THREADS });
+    my $send = sub { my $sent = fcgi_open($slow->{socket}); $sent->send(begin_record(1), record(FCGI_PARAMS, 1, pairs(cgi_variables(POST => '/api/v1/files/',
+        headers => { Authorization => "Bearer $key", 'Content-Type' => 'multipart/form-data; boundary=b', 'Content-Length' => 100_000 }))), record(FCGI_PARAMS, 1, ''),
+        record(FCGI_STDIN, 1, "--b\r\n")); $sent };
+    my @sent = map { $send->() } 1 .. $PLACES;
+    wait_for { http($slow, GET => '/metrics', key => $key)->{body} =~ /^exedra_streams_open (\d+)/m && $1 == $PLACES } 20, 'all places to be taken';
+    is http($slow, GET => $_, key => $key)->{status}, 200, "$_ is answered meanwhile" for '/ping', '/v1/auth';
+    my $got = eval { $send->()->reply(5) };
+    is $got && $got->{status}, 503, 'one more is told to come again';
+    $_->close for @sent;
+    wait_for { http($slow, GET => '/metrics', key => $key)->{body} =~ /^exedra_streams_open 0$/m } 20, 'the places to be free again';
+    ok $slow->stop, 'ends well';
+};
+
 # Of one connection: twelve requests of one tenant wait for it, then one of another.
 subtest 'callers take turns at the database' => sub {
     my $own = database();

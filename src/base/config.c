@@ -37,7 +37,7 @@ static const struct setting settings[] = {
 	{"socket.mode", OCTAL, AT(socket_mode), "0660", 0, 0777, "Permissions of the socket."},
 	{"processes", NUMBER, AT(processes), "0", 0, 256, "Worker processes; 0 is one a core."},
 	{"threads", NUMBER, AT(threads), "4096", 8, 16384,
-		"Requests a worker answers at the same time; streams hold at most 7/8 of them."},
+		"Requests a worker answers at the same time; streams and uploads hold at most 7/8 of them."},
 	{"drain", NUMBER, AT(drain_s), "30", 10, 3600, "Seconds that requests have to finish when a worker ends."},
 	{"body.timeout", NUMBER, AT(body_timeout_s), "30", 1, 3600,
 		"Seconds without a byte after which a request, or a client that does not read, is given up."},

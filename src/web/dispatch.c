@@ -185,7 +185,7 @@ static int with_place(struct request *req)
 	if (atomic_fetch_add(&streams_open, 1) >= streams_most) {
 		atomic_fetch_sub(&streams_open, 1);
 		req->task.failure.retry_after_s = 1;
-		return fail(&req->task, 503, "busy", "All places for chats are taken at the moment.");
+		return fail(&req->task, 503, "busy", "All places for chats and uploads are taken at the moment.");
 	}
 	*held = true;
 	metrics_add(METRIC_STREAMS, 0, 0, 1);
@@ -214,7 +214,8 @@ static int run(struct request *req)
 		req->task.gone_fd = wire_gone_fd(req->wire);
 	if (check_database(req) < 0)
 		return -1;
-	if ((req->route->needs & STREAM) != 0)
+	/* An upload takes as long as its client likes, too. */
+	if ((req->route->needs & (STREAM | UPLOAD)) != 0)
 		return with_place(req);
 	return req->route->handler(req);
 }

@@ -13,7 +13,7 @@ enum method { GET = 1, POST = 2, PUT = 4, PATCH = 8, DELETE = 16, OPTIONS = 32 }
 enum need {
 	BODY = 1,         /* a JSON object, at most LIMIT_JSON; req->json is never NULL then */
 	LARGE_BODY = 2,   /* the same, at most LIMIT_TEXT */
-	STREAM = 4,       /* may answer with an event stream: counts against the places for streams */
+	STREAM = 4,       /* may answer with an event stream: counts against the places for streams, as uploads do */
 	WRITES = 8,       /* a GET that changes something after all; all else but GET writes anyway ... */
 	READS = 512,      /* ... but for these: they only ask with a body */
 	NEEDS_NO_DB = 16, /* answers without the database: for probes */
