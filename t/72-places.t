@@ -419,7 +419,8 @@ subtest 'slow uploads' => sub {
         record(FCGI_STDIN, 1, "--b\r\n")); $sent };
     my @sent = map { $send->() } 1 .. $PLACES;
     wait_for { http($slow, GET => '/metrics', key => $key)->{body} =~ /^exedra_streams_open (\d+)/m && $1 == $PLACES } 20, 'all places to be taken';
-    is http($slow, GET => $_, key => $key)->{status}, 200, "$_ is answered meanwhile" for '/ping', '/v1/auth';
+    # Two threads are left; one may still be putting away what it has just answered.
+    for my $path ('/ping', '/v1/auth') { ok eval { wait_for { http($slow, GET => $path, key => $key)->{status} == 200 } 5, 'it' }, "$path is answered meanwhile" }
     my $got = eval { $send->()->reply(5) };
     is $got && $got->{status}, 503, 'one more is told to come again';
     $_->close for @sent;
