@@ -93,5 +93,20 @@ subtest 'PostgreSQL is away for long' => sub {
     is ask($_, 'stream', key => $acme->{key}, slug => $slug, message => "say again$_->{pid} n=2")->{complete}, 1, 'all is well again' for $exedra, $other;
 };
 
+# One connection may be had and no second one: everything goes by it.
+subtest 'PostgreSQL has no more connections' => sub {
+    my $own = database(cluster => $cluster);
+    my $single = start_exedra(db => $own, settings => { processes => 1 });
+    my $key = tenant($own, 'acme')->{key};
+    is http($single, GET => '/v1/auth', key => $key)->{status}, 200, 'the first one is had';
+    psql($own, "ALTER ROLE $own->{role}{runtime} CONNECTION LIMIT 1");
+    my @got = in_parallel(12, sub { { status => http($single, GET => '/v1/workspaces', key => $key)->{status} } }, 1 .. 120);
+    is_deeply [grep { $_->{status} != 200 } @got], [], '120 requests, twelve at a time, are answered by it';
+    my $refused = () = $single->log_text =~ /event=database_connect/g;
+    cmp_ok $refused, '<=', 24, "more are not tried for each request: $refused times";
+    psql($own, "ALTER ROLE $own->{role}{runtime} CONNECTION LIMIT -1");
+    ok $single->stop, 'it ends well';
+};
+
 ok $_->stop, 'exedra ends well' for $exedra, $other;
 done_testing;

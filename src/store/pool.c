@@ -9,7 +9,10 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
-enum { CALLERS = 256 }; /* that are told apart by a byte: two may share their turns */
+enum {
+	CALLERS = 256,  /* that are told apart by a byte: two may share their turns */
+	FULL_MS = 1000, /* before one more connection is tried where the server has refused one */
+};
 
 static struct {
 	pthread_mutex_t lock;
@@ -18,8 +21,9 @@ static struct {
 	int64_t front;               /* the place of the one that had its turn last */
 	int n_waiting[CALLERS];
 	struct conn *idle;
-	int n_shared; /* connections at work for who would share them */
-	bool bulk;    /* large work has its connection */
+	int64_t full_until_ms; /* the server has refused one more: until then those that there are must do */
+	int n_shared;          /* connections at work for who would share them */
+	bool bulk;             /* large work has its connection */
 	pthread_cond_t bulk_done;
 	int n_open;
 	const struct config *config;
@@ -112,7 +116,7 @@ static void queue_leave(struct rider *rider)
  * soon, which costs less than more at a time (seen: 2,750 chats/s against 2,500), and other work finds one. */
 static bool free_for(const struct rider *rider)
 {
-	return (pool.idle != NULL || pool.n_open < pool.config->db_pool) &&
+	return (pool.idle != NULL || (pool.n_open < pool.config->db_pool && clock_ms() >= pool.full_until_ms)) &&
 	       (!rider->willing || pool.n_shared < (pool.config->db_pool * 3 + 3) / 4);
 }
 
@@ -199,9 +203,25 @@ static void forget_place(bool shared)
 	pthread_mutex_lock(&pool.lock);
 	pool.n_open--;
 	pool.n_shared -= shared;
+	if (pool.n_open == 0)
+		pool.full_until_ms = 0;
 	count(-1);
 	wake_first();
 	pthread_mutex_unlock(&pool.lock);
+}
+
+/* Where the server says at once that it takes no more connections, though it has others of ours, those must do for a
+ * moment. */
+static bool others_do(int64_t began_ms)
+{
+	bool some;
+
+	pthread_mutex_lock(&pool.lock);
+	some = pool.n_open > 0 && clock_ms() - began_ms < FULL_MS;
+	if (some)
+		pool.full_until_ms = clock_ms() + FULL_MS;
+	pthread_mutex_unlock(&pool.lock);
+	return some;
 }
 
 /* One has been lost: idle ones may have been too, and would keep their descriptors until somebody took them. */
@@ -263,33 +283,47 @@ static void leave_bulk(const struct task *task)
 	pthread_mutex_unlock(&pool.lock);
 }
 
-struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rider)
+/* One that works, or none: *again says that others are there, which are to be waited for. */
+static struct conn *make_good(struct task *task, struct conn *conn, int64_t deadline_ms, bool shared, bool *again)
 {
-	struct rider alone = {.n_calls = 0}, *self = rider != NULL ? rider : &alone;
-	struct conn *conn;
-	bool fresh;
+	int64_t began_ms = clock_ms();
 
-	sem_init(&self->woken, 0, 0);
-	self->willing = rider != NULL;
-	self->who = caller_of(&task->identity);
-	if (enter_bulk(task, deadline_ms) < 0)
-		return NULL;
-	conn = wait_for_one(deadline_ms, self, &fresh);
-	if (self->done)
-		return NULL;
-	if (conn == NULL && !fresh) {
-		log_event(LOG_WARNING, task, "database_busy", "pool=%d", pool.config->db_pool);
-		leave_bulk(task);
-		unavailable(task);
-		return NULL;
-	}
+	*again = false;
 	if (conn != NULL && !conn_alive(conn)) {
 		conn_free(conn);
 		conn = NULL;
 		drop_lost();
 	}
 	if (conn == NULL && (conn = conn_open(task, pool.config, deadline_ms)) == NULL) {
-		forget_place(self->willing);
+		forget_place(shared);
+		*again = task->failure.status == 0 && others_do(began_ms);
+	}
+	return conn;
+}
+
+struct conn *pool_take(struct task *task, int64_t deadline_ms, struct rider *rider)
+{
+	struct rider alone = {.n_calls = 0}, *self = rider != NULL ? rider : &alone;
+	struct conn *conn = NULL;
+	bool fresh = false, again = true;
+
+	self->willing = rider != NULL;
+	self->who = caller_of(&task->identity);
+	if (enter_bulk(task, deadline_ms) < 0)
+		return NULL;
+	while (conn == NULL && again) {
+		sem_init(&self->woken, 0, 0);
+		self->n_calls = 0;
+		conn = wait_for_one(deadline_ms, self, &fresh);
+		if (self->done)
+			return NULL;
+		if (conn == NULL && !fresh) {
+			log_event(LOG_WARNING, task, "database_busy", "pool=%d", pool.config->db_pool);
+			break;
+		}
+		conn = make_good(task, conn, deadline_ms, self->willing, &again);
+	}
+	if (conn == NULL) {
 		leave_bulk(task);
 		unavailable(task);
 		return NULL;
