@@ -194,8 +194,11 @@ subtest 'the route of OpenAI' => sub {
     is_deeply $ask->(wav($words = words()), model => 'x')->{json}, { text => $words, usage => { type => 'tokens', input_tokens => 14, output_tokens => 45, total_tokens => 59 } }, 'with what it cost';
     model('status:500');
     $got = $ask->(wav(words()), model => 'x');
-    is_deeply [$got->{status}, $got->{json}{error}{code}], [502, 'service_error'], 'a service that fails';
+    is_deeply [$got->{status}, $got->{json}{error}{code}, $got->{headers}{'x-should-retry'}], [502, 'service_error', undef], 'a service that fails';
     unlike $got->{body}, qr/\Q$WORDS\E|\Q$KEY\E/, 'in our words';
+    model('status:404');
+    $got = $ask->(wav(words()), model => 'x');
+    is_deeply [$got->{status}, $got->{json}{error}{code}, $got->{headers}{'x-should-retry'}], [502, 'service_model', 'false'], 'a model that it does not know: an SDK need not try again';
     exedractl($db, qw(setting unset acme transcription_model));
 };
 

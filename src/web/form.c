@@ -186,7 +186,8 @@ static void translate(const struct request *req, struct failure *failure, enum f
 static bool permanent(const struct failure *failure)
 {
 	static const char *const codes[] = {"upstream_missing", "upstream_sealed", "upstream_forbidden",
-		"upstream_model", "embed_missing", "embed_sealed", "embed_forbidden", "embed_model", "embed_dimension"};
+		"upstream_model", "embed_missing", "embed_sealed", "embed_forbidden", "embed_model", "embed_dimension",
+		"service_missing", "service_sealed", "service_forbidden", "service_model"};
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
