@@ -182,13 +182,14 @@ subtest 'log events' => sub {
 subtest 'error codes' => sub {
     my @called = third_arguments('fail|fail_field');
     is_deeply [sort grep { /:/ && !$known{$_} } @called], [], 'each is a literal, or known to this test';
+    my @memory = $source{'src/base/task.c'} =~ /\.code = "(\w+)"/g; # without fail(), which needs some
     my @json = $source{'src/base/json.c'} =~ /"(json_\w+)"/g;
     my @form = grep { $_ ne 'multipart_type' } $source{'src/web/multipart.c'} =~ /"(multipart_\w+)"/g;
     my @ends = slurp('src/llm/asking.h') =~ /\bname "(_\w+)"/g;
     my @asked = map { my $kind = $_; map { "$kind$_" } @ends } map { /ASKING_CODES\("(\w+)"\)/g } values %source;
     my ($file) = $source{'src/core/extract.c'} =~ /\bknown\[\] = \{(.*?)\};/s;
     my @file = $file =~ /"(\w+)"/g;
-    same_set([items(section('man/exedra-api.7', 'ERROR CODES'))], [(grep { !/:/ } @called), @database, @functions, @json, @form, @file, @asked], 'codes');
+    same_set([items(section('man/exedra-api.7', 'ERROR CODES'))], [(grep { !/:/ } @called), @database, @functions, @json, @form, @file, @asked, @memory], 'codes');
     my ($public) = $source{'src/web/form.c'} =~ /names\[\]\[2\] = \{(.*?)\};/s;
     my @public = $public =~ /\{"\w+", "(\w+)"\}/g;
     ok @public > 0, 'names that OpenAI has for some';

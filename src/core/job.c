@@ -2,7 +2,6 @@
 #include "core/job.h"
 
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,21 +78,19 @@ static const struct job_kind *find_kind(const char *name)
 	return NULL;
 }
 
-/* Run it with memory of its own; what runs out of memory has failed. */
-static int run(struct task *task, const struct config *config, const struct job_kind *kind, const char *subject)
-{
-	jmp_buf escape;
-	int result;
+/* A job under way. */
+struct running {
+	struct task *task;
+	const struct config *config;
+	const struct job_kind *kind;
+	const char *subject;
+};
 
-	if (setjmp(escape) != 0) {
-		arena_escape(task->arena, NULL);
-		fail_clear(task);
-		return fail(task, 503, "memory", "There is not enough memory for this at the moment.");
-	}
-	arena_escape(task->arena, &escape);
-	result = kind->run(task, config, subject);
-	arena_escape(task->arena, NULL);
-	return result;
+static int run(void *arg)
+{
+	const struct running *job = arg;
+
+	return job->kind->run(job->task, job->config, job->subject);
 }
 
 /* What is the server's own and passes: the job is not to blame, and waits for as long as it lasts. */
@@ -155,6 +152,7 @@ static int work_once(const struct config *config, struct arena *arena, struct ha
 	struct task task = {.arena = arena, .id = "job", .gone_fd = -1};
 	PGresult *job = db_rows(&task, &sql_job_claim, ARGS(worker_id()));
 	const struct job_kind *kind;
+	struct running running;
 
 	if (job == NULL || PQntuples(job) == 0)
 		return job == NULL ? -1 : 0;
@@ -171,7 +169,8 @@ static int work_once(const struct config *config, struct arena *arena, struct ha
 	task.id = arena_printf(arena, "job-%s", db_text(job, 0, "job_id"));
 	set_task(hand, &task);
 	metrics_add(METRIC_JOBS_RUNNING, metrics_place(LABEL_KIND, kind->name), 0, 1);
-	end_job(&task, config, kind, job, run(&task, config, kind, db_text(job, 0, "subject_id")));
+	running = (struct running){&task, config, kind, db_text(job, 0, "subject_id")};
+	end_job(&task, config, kind, job, task_attempt(&task, run, &running));
 	metrics_add(METRIC_JOBS_RUNNING, metrics_place(LABEL_KIND, kind->name), 0, -1);
 	set_task(hand, NULL);
 	return 1;
