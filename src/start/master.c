@@ -212,8 +212,9 @@ static int next_signal(void)
 		return sigwaitinfo(&master.signals, NULL);
 	left = count_children(false) >= master.config->processes || master.ending ? 1000
 										  : clock_left_ms(master.start_ms);
+	left++; /* not a part of a millisecond too early */
 	wait.tv_sec = left / 1000;
-	wait.tv_nsec = (left % 1000 + 1) * 1000000L % 1000000000L;
+	wait.tv_nsec = left % 1000 * 1000000L;
 	return sigtimedwait(&master.signals, NULL, &wait);
 }
 
