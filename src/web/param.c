@@ -109,7 +109,8 @@ int param_read_type(struct param_reader *in, struct str *type)
 	param_put_lower(type, from, (size_t)(in->at - from));
 	return 0;
 }
-static int hex_value(char c)
+
+int param_hex(char c)
 {
 	static const char digits[] = "0123456789abcdef";
 	const char *found = c == '\0' ? NULL : strchr(digits, c >= 'A' && c <= 'F' ? c | 0x20 : c);
@@ -134,8 +135,8 @@ int param_decode(const struct str *value, struct str *out)
 		unsigned char c = (unsigned char)*at;
 
 		if (c == '%') {
-			high = end - at > 2 ? hex_value(at[1]) : -1;
-			low = high < 0 ? -1 : hex_value(at[2]);
+			high = end - at > 2 ? param_hex(at[1]) : -1;
+			low = high < 0 ? -1 : param_hex(at[2]);
 			if (low < 0)
 				return -1;
 			c = (unsigned char)(high << 4 | low);

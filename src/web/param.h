@@ -34,6 +34,8 @@ bool param_is_plain(char, const char *marks);
 bool param_equals(const char *at, size_t len, const char *word);
 /* The text in lower case replaces what is in `out`. */
 void param_put_lower(struct str *out, const char *at, size_t len);
+/* What a hexadecimal digit stands for; -1 when it is none. */
+int param_hex(char);
 /* RFC 8187: charset'language'percent-encoded, to UTF-8 or to what claims to be it.  -1 when it is not. */
 int param_decode(const struct str *value, struct str *out);
 

@@ -10,17 +10,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "base/utf8.h"
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "web/param.h"
 
 /* Percent-decode in place, once.  The new length, or -1: a broken escape, a NUL, no UTF-8. */
 static ssize_t decode(char *text, bool plus_is_space)
@@ -29,7 +19,7 @@ static ssize_t decode(char *text, bool plus_is_space)
 
 	while (*from != '\0') {
 		if (*from == '%') {
-			int high = hex_value(from[1]), low = high < 0 ? -1 : hex_value(from[2]);
+			int high = param_hex(from[1]), low = high < 0 ? -1 : param_hex(from[2]);
 
 			if (low < 0 || (high == 0 && low == 0))
 				return -1;
@@ -339,9 +329,7 @@ int request_parse_json(struct request *req)
 	take_latin1(req, type);
 	req->json = json_read(&req->task, req->body + begin, req->body_len - begin);
 	if (req->json == NULL)
-		return req->task.failure.status == 0
-			       ? fail(&req->task, 400, "json_object", "The body must be a JSON object.")
-			       : -1;
+		return -1;
 	if ((req->route->needs & LIST) != 0) {
 		req->list = req->json;
 		return json_object_is_type(req->list, json_type_array)
