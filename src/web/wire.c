@@ -198,7 +198,7 @@ int wire_flush(struct wire *wire)
 
 int wire_gone_fd(const struct wire *wire)
 {
-	return wire->cgi ? -1 : wire->fcgi.ipcFd;
+	return wire_fd(wire); /* a web server that leaves closes it */
 }
 
 /* Nothing but an abort record may come behind the body; the web server that leaves closes the connection. */
