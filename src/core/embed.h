@@ -38,15 +38,16 @@ int embed_question(struct task *, const struct config *, const struct embed_ques
 int embed_version(struct task *, const struct config *, int64_t workspace_id, const char *version_id);
 /* The same, with the title that stands before each passage; NULL: of the first document that shows the version. */
 int embed_titled(struct task *, const struct config *, int64_t workspace_id, const char *version_id, const char *title);
-/* For all workspaces that hold a document, by its id or external id (or NULL), before it shows this version. */
+/* embed_titled() for all workspaces that hold a document, by its id or external id (or NULL), before it shows this
+ * version. */
 int embed_replacement(struct task *, const struct config *, const char *document_id, const char *external_id,
 	const char *version_id, const char *title);
 
-/* A text within so many bytes, cut between two characters. */
-const char *embed_cut(struct arena *, const char *text, size_t most);
-/* For all workspaces that hold the version; for one that is in none, by the tenant. */
+/* embed_version() for all workspaces that hold the version; for one that is in none, by the tenant. */
 int embed_everywhere(struct task *, const struct config *, const char *version_id);
 
+/* A text within so many bytes, cut between two characters. */
+const char *embed_cut(struct arena *, const char *text, size_t most);
 /* The code of a vector: a letter a component, 1 where it is positive, else 0. */
 const char *embed_code(struct arena *, const float *at, int n);
 

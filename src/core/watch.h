@@ -19,8 +19,8 @@ void watch_tick(void);
 /* Stop all open chats: the worker's time to drain is over. */
 void watch_stop_all(void);
 
-/* End the rows of a worker that is gone; or, without one, of all pools of a node but one.  -1 when the database would
- * not. */
+/* End the open chats of a worker that is gone, or one chat, named by its ticket in the worker's place; or, without
+ * either (NULL), those of all pools of a node but one.  -1 when the database would not. */
 int watch_bury(const char *worker, const char *node, const char *pool);
 
 /* End what CGI processes have left that cannot be at work any more (llm.timeout.total). */

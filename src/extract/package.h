@@ -16,9 +16,8 @@ bool package_has(const char *name);
 struct feed *package_member(struct arena *, const char *name);
 /* The same; without it the document is broken. */
 struct feed *package_part(struct arena *, const char *name);
-/* The name that a reference in a member means, "../media/x" in "ppt/slides/slide1.xml"; percent escapes are decoded,
- * and
- * "#fragment" falls.  NULL if it leads out of the archive. */
+/* The name that a reference in a member means, "../media/x" in "ppt/slides/slide1.xml"; percent escapes are
+ * decoded, a "#fragment" falls.  NULL if it leads out of the archive. */
 const char *package_resolve(struct arena *, const char *base, const char *reference);
 
 #endif

@@ -11,13 +11,14 @@
 #include "core/watch.h"
 #include "core/worker_id.h"
 
+enum { AGAIN_MS = 1000 }; /* between two tries, and between the first burial and the second */
 /* More deaths than graves while the database is away: the last ones wait for the sweep of the next pool. */
-enum { AGAIN_MS = 1000 };
-enum { GRAVES = 256, FREE = 0, DEAD = -1 }; /* a grave's state; else the pid of the worker that is at it */
+enum { GRAVES = 256 };
+enum { FREE = 0, DEAD = -1 }; /* a grave's state; else the pid of the worker that is at it */
 
 struct grave {
 	int state;
-	bool once;        /* buried once: once more, for what the database was still about to commit */
+	bool once; /* buried once: once more, for what the database was still about to commit */
 	int64_t again_ms;
 	char id[WORKER_ID_TEXT];
 };

@@ -445,7 +445,6 @@ static void keep_up(const sigset_t *signals)
 {
 	const struct timespec second = {.tv_sec = 1};
 	unsigned left_s = secret_below(SWEEP_S); /* not all workers at once */
-
 	int signal;
 
 	while ((signal = sigtimedwait(signals, NULL, &second)) != SIGTERM && signal != SIGUSR1) {
