@@ -32,6 +32,10 @@ int work(const char *path, const char *conninfo)
 	if (conninfo != NULL) {
 		free((char *)config->db_url);
 		config->db_url = strdup(conninfo);
+		if (config->db_url == NULL) { /* libpq would take that for its default, another database */
+			fputs("exedractl: out of memory\n", stderr);
+			return 1;
+		}
 	}
 	if (secret_open() < 0 || http_start() < 0) {
 		fputs("exedractl: libsodium or libcurl does not work here.\n", stderr);
