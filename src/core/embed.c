@@ -35,7 +35,8 @@ const char *embed_cut(struct arena *arena, const char *text, size_t most)
 	return len <= most ? text : arena_copy(arena, text, utf8_cut(text, len, most));
 }
 
-const char *embed_code(struct arena *arena, const float *at, int n)
+/* The code of a vector: a letter a component, 1 where it is positive, else 0. */
+static const char *code_of(struct arena *arena, const float *at, int n)
 {
 	char *code = arena_get(arena, (size_t)n + 1);
 	int i;
@@ -106,7 +107,7 @@ static int write_vectors(struct making *making, PGresult *rows, const struct emb
 
 	for (i = 0; i < n; i++) {
 		ids[i] = db_text(rows, (int)i, "id");
-		codes[i] = embed_code(small, call->vectors + i * dimension, call->dimension);
+		codes[i] = code_of(small, call->vectors + i * dimension, call->dimension);
 	}
 	args[2] = db_array(small, ids, n);
 	args[3] = db_array(small, codes, n);

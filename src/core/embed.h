@@ -48,8 +48,6 @@ int embed_everywhere(struct task *, const struct config *, const char *version_i
 
 /* A text within so many bytes, cut between two characters. */
 const char *embed_cut(struct arena *, const char *text, size_t most);
-/* The code of a vector: a letter a component, 1 where it is positive, else 0. */
-const char *embed_code(struct arena *, const float *at, int n);
 
 /* The job embed_version: embed_everywhere(), later. */
 int embed_job(struct task *, const struct config *, const char *version_id);

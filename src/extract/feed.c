@@ -59,11 +59,6 @@ static struct memory_feed *new_memory(struct arena *arena, const char *at, size_
 	return memory;
 }
 
-struct feed *feed_memory(struct arena *arena, const char *at, size_t len)
-{
-	return &new_memory(arena, at, len)->feed;
-}
-
 size_t feed_fill(struct feed *feed, char *to, size_t room)
 {
 	size_t n = 0, got;

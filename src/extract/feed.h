@@ -15,8 +15,6 @@ struct feed {
 
 /* Descriptor 0, from its beginning if it can be sought. */
 struct feed *feed_input(struct arena *);
-/* Bytes in memory, which stay the caller's. */
-struct feed *feed_memory(struct arena *, const char *, size_t);
 /* The first `room` bytes of a feed, or all there are, without taking them from it: *feed becomes another that begins
  * with them. */
 size_t feed_peek(struct arena *, struct feed **feed, char *to, size_t room);

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 
-const char *reply_reason_phrase(int status)
+static const char *reason_phrase(int status)
 {
 	static const struct {
 		int status;
@@ -93,7 +93,7 @@ void reply_head(struct request *req, int status, const char *type, int64_t lengt
 		refuse_unentered(req);
 		return;
 	}
-	str_printf(head, "Status: %d %s\r\n", status, reply_reason_phrase(status));
+	str_printf(head, "Status: %d %s\r\n", status, reason_phrase(status));
 	if (type != NULL)
 		str_printf(head, "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n", type);
 	if (length >= 0)
@@ -150,7 +150,7 @@ int reply_text(struct request *req, int status, const char *text)
 
 int reply_reason(struct request *req, int status)
 {
-	return reply_text(req, status, reply_reason_phrase(status));
+	return reply_text(req, status, reason_phrase(status));
 }
 
 int reply_empty(struct request *req, int status)

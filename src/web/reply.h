@@ -23,6 +23,5 @@ int reply_preflight(struct request *, int allowed_methods);
 
 /* "OPTIONS, GET, POST" for methods or-ed; the text belongs to the arena. */
 const char *reply_method_list(struct arena *, int methods);
-const char *reply_reason_phrase(int status);
 
 #endif
