@@ -101,6 +101,11 @@ struct task task_within(const struct task *task, struct arena *arena)
 		.stop = __atomic_load_n(&task->stop, __ATOMIC_ACQUIRE)};
 }
 
+struct task task_upkeep(int db_patience_ms)
+{
+	return (struct task){.arena = arena_new(), .id = "upkeep", .gone_fd = -1, .db_patience_ms = db_patience_ms};
+}
+
 const char *role_name(enum role role)
 {
 	switch (role) {

@@ -91,6 +91,9 @@ void fail_clear(struct task *);
 /* The same task with other memory, for a piece of its work: what `stop` says by now stays, and nobody waits in it.  No
  * plain copy will do: another thread may be about to stop the task. */
 struct task task_within(const struct task *, struct arena *);
+/* One of the program's own, for which nobody waits.  The caller frees its arena, which is NULL when there is no memory.
+ */
+struct task task_upkeep(int db_patience_ms);
 /* Do a piece of the task's work.  Should memory run out in it, it fails like any other, with a 503, and whoever called
  * can clear up.  Returns what the work returns, or -1. */
 int task_attempt(struct task *, int (*work)(void *arg), void *arg);

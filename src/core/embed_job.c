@@ -58,7 +58,7 @@ void embed_check_failed(struct task *task, const struct config *config, const ch
 
 int embed_note(const struct config *config)
 {
-	struct task task = {.gone_fd = -1, .id = "upkeep", .arena = arena_new()};
+	struct task task = task_upkeep(0);
 	struct own_embedder own;
 	int result;
 

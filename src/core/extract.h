@@ -26,8 +26,8 @@ void extract_limit(int most);
 /* Read a file (its descriptor, from the beginning).  Everything belongs to the task's arena.  -1 with the reason in the
  * task: a 422 with a code file_..., a 503 when it cannot be tried, or what transcribe() says. */
 int extract_file(struct task *, const struct config *, int fd, const char *name, const char *type, struct extracted *);
-/* What it can read here: a line for each kind, its MIME type, a tab, its extensions with a space between; asked for once a
- * process.  NULL with a 503 in the task when it cannot be asked. */
+/* What it can read here: a line for each kind, its MIME type, a tab, its extensions with a space between; asked for
+ * once a process.  NULL with a 503 in the task when it cannot be asked. */
 const char *extract_kinds(struct task *, const struct config *);
 
 #endif

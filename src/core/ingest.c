@@ -19,9 +19,9 @@ enum {
 	LONG_UNITS = 5120,   /* from here on the original, too, only estimates */
 	PART_BYTES = 262144, /* of document_text */
 	PIECE_BYTES = 1 << 20,
-	BATCH_CHUNKS = 200,  /* written in one transaction: about 200 kB of text */
-	LEFT_S = 86400,      /* after which nobody writes it any more */
-	KEEP_BYTES = 65536,  /* behind the walk: the next passage begins before the end of this one */
+	BATCH_CHUNKS = 200, /* written in one transaction: about 200 kB of text */
+	LEFT_S = 86400,     /* after which nobody writes it any more */
+	KEEP_BYTES = 65536, /* behind the walk: the next passage begins before the end of this one */
 };
 
 /* A transaction of its own memory: what a batch needs is released before the next one. */
@@ -105,8 +105,7 @@ static int write_batch(struct task *task, struct arena *small, struct chunk_walk
 	struct str *texts = db_pack(small, DB_TEXT), *words = db_pack(small, DB_TEXT);
 	const char *args[5] = {document->version, NULL, NULL, NULL, language};
 	int lengths[5] = {0};
-	struct db_call call = {
-		.stmt = &sql_chunk_write, .args = args, .n_args = 5, .lengths = lengths, .binary = true};
+	struct db_call call = {.stmt = &sql_chunk_write, .args = args, .n_args = 5, .lengths = lengths, .binary = true};
 	struct chunk chunk;
 	int n = 0, result;
 
@@ -331,7 +330,7 @@ int ingest_add_to(struct task *task, const struct config *config, const struct d
 
 void ingest_sweep(void)
 {
-	struct task task = {.arena = arena_new(), .gone_fd = -1, .id = "upkeep"};
+	struct task task = task_upkeep(0);
 
 	if (task.arena == NULL)
 		return;

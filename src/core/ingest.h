@@ -39,8 +39,8 @@ int ingest_place(struct task *, const struct config *, const char *workspace_id,
  * out. */
 int ingest_place_all(struct task *, const struct config *, const char *workspace_id, PGresult *documents);
 
-/* Fill in AnythingLLM's numbers: pieces between single spaces; tokens, about one in four bytes, and of a long text (5,120
- * UTF-16 units or more) an eighth of the units. */
+/* Fill in AnythingLLM's numbers: pieces between single spaces; tokens, about one in four bytes, and of a long text
+ * (5,120 UTF-16 units or more) an eighth of the units. */
 void ingest_measure(struct document *);
 
 /* Upkeep, now and then: delete texts and files that were begun long ago and never came to their end. */

@@ -280,13 +280,13 @@ static void relieve(void)
 
 static void count_waiting(void)
 {
-	struct task task = {.gone_fd = -1, .id = "upkeep", .db_patience_ms = 2000};
+	struct task task;
 	int64_t n[sizeof(kinds) / sizeof(kinds[0])] = {0};
 	PGresult *rows;
 	size_t i;
 	int row;
 
-	if (!metrics_turn(COUNT_S) || (task.arena = arena_new()) == NULL)
+	if (!metrics_turn(COUNT_S) || (task = task_upkeep(2000)).arena == NULL)
 		return;
 	rows = db_rows(&task, &sql_job_waiting, NO_ARGS);
 	for (row = 0; rows != NULL && row < PQntuples(rows); row++)

@@ -88,7 +88,7 @@ static void expire_tries(struct task *task)
 
 void retain_sweep(const struct config *config)
 {
-	struct task task = {.arena = arena_new(), .gone_fd = -1, .id = "upkeep"};
+	struct task task = task_upkeep(0);
 
 	if (task.arena == NULL)
 		return;

@@ -87,7 +87,7 @@ bool settle_later(const char *const *args, int n_args)
 /* Does it stand in the database now, or can it never?  Then it is done with. */
 static bool settled(const struct outcome *outcome)
 {
-	struct task task = {.gone_fd = -1, .id = "upkeep", .db_patience_ms = 5000, .arena = arena_new()};
+	struct task task = task_upkeep(5000);
 	bool done;
 
 	if (task.arena == NULL)

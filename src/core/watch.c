@@ -111,10 +111,7 @@ void watch_alone(void)
 
 static struct task upkeep(void)
 {
-	return (struct task){.gone_fd = -1,
-		.id = "upkeep",
-		.arena = arena_new(),
-		.db_patience_ms = watched.alone ? ALONE_PATIENCE_MS : PATIENCE_MS};
+	return task_upkeep(watched.alone ? ALONE_PATIENCE_MS : PATIENCE_MS);
 }
 
 /* An answer so far that is to be stored. */
@@ -320,7 +317,7 @@ int watch_bury(const char *worker, const char *node, const char *pool)
 
 void watch_sweep(const struct config *config)
 {
-	struct task task = {.arena = arena_new(), .gone_fd = -1, .id = "upkeep"};
+	struct task task = task_upkeep(0);
 
 	if (task.arena == NULL)
 		return;

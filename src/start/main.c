@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * exedra: options, and which of its lives it leads: master of a pool, one CGI request, or a word about itself. */
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -142,16 +143,19 @@ static int run_pool(struct config *config, const char *path, bool verbose)
 	master_hold_signals();
 	if (socket_given(STDIN_FILENO)) {
 		fd = socket_adopt(STDIN_FILENO);
+		if (fd < 0)
+			snprintf(problem, sizeof(problem), "The socket that was given: %s.", strerror(errno));
 	} else {
 		fd = socket_check(config->listen, problem, sizeof(problem)) < 0
 			     ? -1
 			     : socket_listen(config->listen, config->socket_mode, problem, sizeof(problem));
-		if (fd < 0) {
-			log_event(LOG_ERROR, NULL, "listen", "problem=\"%s\"", problem);
-			config_free(config);
-			return 1;
-		}
 		own = strdup(config->listen); /* the master may read a new configuration */
+	}
+	if (fd < 0) {
+		log_event(LOG_ERROR, NULL, "listen", "problem=\"%s\"", problem);
+		free(own);
+		config_free(config);
+		return 1;
 	}
 	open_metrics(config);
 	if (tally_open() < 0)

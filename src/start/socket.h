@@ -17,7 +17,7 @@ bool socket_given(int fd);
 void socket_name(int fd, char *text, size_t room);
 /* Hold a name in the kernel for as long as this process and its children live.  0; -1 when somebody else holds it. */
 int socket_hold(const char *name);
-/* Make a given descriptor fit: non-blocking, not inherited. */
+/* Make a given descriptor fit: non-blocking.  Returns it, or -1 with errno. */
 int socket_adopt(int fd);
 /* Remove what socket_listen() made in the file system, unless somebody has put another there since. */
 void socket_remove(const char *address);

@@ -27,7 +27,11 @@ int conn_flush(struct conn *conn, int64_t deadline_ms)
 	int flushed;
 
 	while ((flushed = PQflush(conn->pg)) == 1) {
-		if (poll(&wait, 1, clock_left_ms(deadline_ms)) == 0)
+		int ready = poll(&wait, 1, clock_left_ms(deadline_ms));
+
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready <= 0)
 			return -1;
 		/* Reading what came lets a server that is itself stuck on writing go on. */
 		if ((wait.revents & ~POLLOUT) != 0 && !PQconsumeInput(conn->pg))

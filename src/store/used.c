@@ -75,7 +75,7 @@ void used_note(const unsigned char hash[32])
 
 static void write_batch(const struct table *table, size_t from, size_t to)
 {
-	struct task task = {.gone_fd = -1, .id = "upkeep", .db_patience_ms = 5000, .arena = arena_new()};
+	struct task task = task_upkeep(5000);
 	struct str *hashes;
 	int length, n = 0;
 

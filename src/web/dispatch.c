@@ -199,7 +199,9 @@ static int check_database(struct request *req)
 {
 	if (req->route->least != ANYONE || (req->route->needs & (NEEDS_NO_DB | WIDGET)) != 0)
 		return 0;
-	return db_rows(&req->task, &sql_session_check, ARGS(db_int_arg(req->task.arena, DB_SCHEMA_VERSION))) == NULL ? -1 : 0;
+	return db_rows(&req->task, &sql_session_check, ARGS(db_int_arg(req->task.arena, DB_SCHEMA_VERSION))) == NULL
+		       ? -1
+		       : 0;
 }
 
 static int run(struct request *req)

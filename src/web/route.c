@@ -99,16 +99,16 @@ const char *route_method_name(enum method method)
 
 const char *route_form_name(enum form form)
 {
-	static const char *const names[] = {"error", "text", "message", "workspace", "user", "success", "documents", "outcome",
-		"abort", "widget", "openai", "detail", "native-openai"};
+	static const char *const names[] = {"error", "text", "message", "workspace", "user", "success", "documents",
+		"outcome", "abort", "widget", "openai", "detail", "native-openai"};
 
 	return names[form];
 }
 
 const char *route_group_name(enum group group)
 {
-	static const char *const names[] = {"", "open", "account", "admin", "chat", "documents", "embed", "embeddings", "models",
-		"search", "system", "users", "workspaces"};
+	static const char *const names[] = {"", "open", "account", "admin", "chat", "documents", "embed", "embeddings",
+		"models", "search", "system", "users", "workspaces"};
 
 	return names[group];
 }
