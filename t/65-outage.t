@@ -6,6 +6,7 @@ use Exedra::Answer;
 use Exedra::Crowd;
 use Exedra::Hostile qw(asan);
 use Exedra::Ledger;
+use Exedra::OpenWebUI;
 use Exedra::Provider;
 use Time::HiRes qw(time);
 
@@ -105,6 +106,43 @@ subtest 'PostgreSQL has no more connections' => sub {
     my $refused = () = $single->log_text =~ /event=database_connect/g;
     cmp_ok $refused, '<=', 24, "more are not tried for each request: $refused times";
     psql($own, "ALTER ROLE $own->{role}{runtime} CONNECTION LIMIT -1");
+    ok $single->stop, 'it ends well';
+};
+
+# What is read piece by piece while it leaves: where the database fails in the middle, the answer has no end, and so no client takes
+# the beginning for all.  The client stops reading for a moment, so that the rest is still to be read.
+subtest 'a long answer breaks off' => sub {
+    my $own = database(cluster => $cluster);
+    my $single = start_exedra(db => $own, settings => { reading(), processes => 1 });
+    my $key = tenant($own, 'acme')->{key};
+    workspace($single, $key, 'Hall');
+    psql($own, q{INSERT INTO exedra.chat (tenant_id, workspace_id, origin, mode, prompt, answer, state)
+        SELECT 1, 1, 'api', 'chat', 'Q' || n, repeat('A', 20000), 'done'::exedra.chat_state FROM generate_series(1, 1000) n});
+    my $file = upload($single, $key, 'long.txt', join '', map { "line $_ of a text that goes on and on\n" } 1 .. 100_000);
+    read_at_last($single, $key, $file->{id});
+    my $ask = sub {
+        my ($path, $then) = @_;
+        my $client = fcgi_open($single->{socket});
+        $client->send(begin_record(1), record(FCGI_PARAMS, 1, pairs(cgi_variables(GET => $path, headers => { Authorization => "Bearer $key" }))),
+            record(FCGI_PARAMS, 1, ''), record(FCGI_STDIN, 1, ''));
+        $client->next_record;
+        $then->();
+        return $client->reply;
+    };
+    for ((map { ["/v1/system/export-chats?type=$_", 'chat'] } qw(json jsonl jsonAlpaca csv)), ["/api/v1/files/$file->{id}/data/content", 'document_text'],
+        ["/api/v1/files/$file->{id}/content", 'file_part']) {
+        my ($path, $table) = @$_;
+        my $whole = $ask->($path, sub { });
+        is $whole->{ended}, 1, "$path: it comes to its end";
+        my $cut = $ask->($path, sub { psql($own, "REVOKE SELECT ON exedra.$table FROM $own->{role}{runtime}") });
+        psql($own, "GRANT SELECT ON exedra.$table TO $own->{role}{runtime}");
+        cmp_ok length $cut->{body}, '<', length($whole->{body}) / 2, '… or breaks off';
+        is $cut->{ended}, 0, '… and does not look as if it had';
+    }
+    my $unread = upload($single, $key, 'later.txt', 'To be read later.', query => '?process=false');
+    my $watched = $ask->("/api/v1/files/$unread->{id}/process/status?stream=true", sub { psql($own, "REVOKE SELECT ON exedra.file FROM $own->{role}{runtime}") });
+    is $watched->{ended}, 0, 'so does what tells how far a file is';
+    unlike $watched->{body}, qr/not_found/, '… which may well be there';
     ok $single->stop, 'it ends well';
 };
 

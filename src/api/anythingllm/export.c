@@ -182,6 +182,8 @@ static int put_batch(struct dump *e, const char *workspace)
 		workspace == NULL ? &sql_chat_export : &sql_chat_export_workspace, args, workspace == NULL ? 2 : 3);
 	int i, n = rows == NULL ? -1 : PQntuples(rows);
 
+	if (n < 0) /* nobody is to take what has left for the whole */
+		wire_cut(e->req->wire);
 	for (i = 0; i < n; i++) {
 		e->format->put(e, rows, i);
 		e->workspace = db_int(rows, i, "workspace_id");
@@ -237,7 +239,7 @@ int anythingllm_export_chats(struct request *req)
 	reply_head(req, 200, e.format->type, -1, NULL);
 	if (!e.format->by_workspace)
 		put_all(&e, NULL);
-	for (w = 0; e.format->by_workspace && w < PQntuples(workspaces); w++)
+	for (w = 0; e.format->by_workspace && w < PQntuples(workspaces) && !req->wire->gone; w++)
 		put_all(&e, PQgetvalue(workspaces, w, 0));
 	put_end(&e);
 	return 0;

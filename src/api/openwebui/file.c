@@ -79,6 +79,8 @@ void openwebui_put_text(struct request *req, const char *id)
 		PGresult *rows = db_rows_in(small, &req->task, &sql_file_text, ARGS(id, db_int_arg(small, no)));
 		struct str *out = str_new(small);
 
+		if (rows == NULL) /* nobody is to take what has left for the whole */
+			wire_cut(req->wire);
 		if (rows == NULL || PQntuples(rows) == 0)
 			break;
 		if (no > 0 && db_true(rows, 0, "first"))
@@ -219,6 +221,10 @@ static int stream_status(struct request *req, PGresult *rows)
 		if (wire_gone(req->wire))
 			return 0;
 		rows = find(req, false);
+		if (rows == NULL && req->task.failure.status != 404) { /* it may well be there */
+			wire_cut(req->wire);
+			return -1;
+		}
 		if (rows == NULL) {
 			fail_clear(&req->task);
 			stream_event(&stream, "{\"status\":\"not_found\"}", 22);
@@ -324,7 +330,11 @@ static void put_bytes(struct request *req, PGresult *file)
 			.n_args = 2,
 			.binary = has_bytes};
 
-		if (db_run_in(small, &req->task, &call, 1) < 0 || PQntuples(call.rows) == 0)
+		if (db_run_in(small, &req->task, &call, 1) < 0) {
+			wire_cut(req->wire);
+			break;
+		}
+		if (PQntuples(call.rows) == 0)
 			break;
 		wire_write(req->wire, PQgetvalue(call.rows, 0, 0), (size_t)PQgetlength(call.rows, 0, 0));
 		arena_empty(small);
