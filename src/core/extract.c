@@ -29,7 +29,8 @@ enum {
 	TURN_S = 120,         /* for others' files to be read first */
 	LOOK_MS = 500,        /* between two looks after the client */
 	HEAD_BYTES = 1 << 16, /* of the first line, and of a complaint */
-	PIECE_BYTES = 1 << 20
+	PIECE_BYTES = 1 << 20,
+	NOT_STARTED = -2
 };
 
 extern char **environ;
@@ -63,6 +64,7 @@ static int wait_for(struct task *task, pid_t pid, int seconds, int *status)
 	return ended ? 0 : -1;
 }
 
+/* As wait_for(), or NOT_STARTED.  It takes no memory of the task's: where that runs out a turn would stay taken. */
 static int run(struct task *task, const struct config *config, char *const *argv, const int fds[3], int *status)
 {
 	posix_spawn_file_actions_t actions;
@@ -84,6 +86,11 @@ static int run(struct task *task, const struct config *config, char *const *argv
 	if (error == 0)
 		return wait_for(task, pid, config->extract_timeout_s + GRACE_S, status);
 	log_event(LOG_ERROR, task, "extract", "program=%s error=\"%s\"", config->extract_program, strerror(error));
+	return NOT_STARTED;
+}
+
+static int missing(struct task *task)
+{
 	return fail(task, 503, "extract_missing", "The program that reads files cannot be started.");
 }
 
@@ -261,6 +268,8 @@ static int extract(struct task *task, const struct config *config, int fd, const
 	if (fds[1] < 0 || fds[2] < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		return fail(task, 503, "disk", "There is no place for a temporary file at the moment.");
 	result = run_in_turn(task, config, argv, fds, &status);
+	if (result == NOT_STARTED)
+		return missing(task);
 	if (task->failure.status != 0)
 		return -1;
 	if (fail_if_stopped(task) < 0)
@@ -326,14 +335,17 @@ static const char *ask_kinds(struct task *task, const struct config *config)
 	const int fds[] = {temp_open(arena), temp_open(arena), temp_open(arena)};
 	char *argv[] = {arena_strdup(arena, "exedra-extract"), arena_strdup(arena, "--kinds"), NULL};
 	const char *text = NULL;
-	int status = 0;
+	int status = 0, result;
 	size_t len;
 
 	if (fds[0] < 0 || fds[1] < 0 || fds[2] < 0) {
 		fail(task, 503, "disk", "There is no place for a temporary file at the moment.");
 		return NULL;
 	}
-	if (run(task, config, argv, fds, &status) == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	result = run(task, config, argv, fds, &status);
+	if (result == NOT_STARTED)
+		missing(task);
+	if (result == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		text = temp_map(arena, fds[1], &len);
 	if (text != NULL && text != MAP_FAILED)
 		return arena_copy(arena, text, len);
