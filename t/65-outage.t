@@ -139,6 +139,13 @@ subtest 'a long answer breaks off' => sub {
         cmp_ok length $cut->{body}, '<', length($whole->{body}) / 2, '… or breaks off';
         is $cut->{ended}, 0, '… and does not look as if it had';
     }
+    my $other = upload($single, $key, 'other.txt', join '', map { "line $_ of another text that goes on and on\n" } 1 .. 100_000);
+    read_at_last($single, $key, $other->{id});
+    my $replaced = $ask->("/api/v1/files/$other->{id}/data/content", sub {
+        is http($single, POST => "/api/v1/files/$other->{id}/data/content/update", key => $key, json => { content => 'A short text. ' x 200_000 })->{status}, 200, 'a text is replaced while it is read';
+    });
+    is $replaced->{ended}, 0, '… and does not go on as the other one';
+    unlike $replaced->{body}, qr/A short text/, '… not by a word';
     my $unread = upload($single, $key, 'later.txt', 'To be read later.', query => '?process=false');
     my $watched = $ask->("/api/v1/files/$unread->{id}/process/status?stream=true", sub { psql($own, "REVOKE SELECT ON exedra.file FROM $own->{role}{runtime}") });
     is $watched->{ended}, 0, 'so does what tells how far a file is';

@@ -70,18 +70,32 @@ void openwebui_put(struct request *req, const char *text)
 		wire_write(req->wire, text, strlen(text));
 }
 
+/* A part of a file's texts; NULL behind the last.  Nobody is to take what has left for the whole when the rest cannot
+ * be read, or when it is another text by now: the answer is cut then.  *versions: NULL before the first. */
+static PGresult *text_part(struct request *req, struct arena *small, const char *id, int64_t no, const char **versions)
+{
+	PGresult *rows = db_rows_in(small, &req->task, &sql_file_text, ARGS(id, db_int_arg(small, no)));
+
+	if (rows != NULL && *versions == NULL)
+		*versions = arena_strdup(req->task.arena, db_text(rows, 0, "versions"));
+	if (rows == NULL || strcmp(db_text(rows, 0, "versions"), *versions) != 0) {
+		wire_cut(req->wire);
+		return NULL;
+	}
+	return db_text(rows, 0, "text") == NULL ? NULL : rows;
+}
+
 void openwebui_put_text(struct request *req, const char *id)
 {
 	struct arena *small = arena_within(req->task.arena);
+	const char *versions = NULL;
 	int64_t no;
 
 	for (no = 0; !req->wire->gone; no++) {
-		PGresult *rows = db_rows_in(small, &req->task, &sql_file_text, ARGS(id, db_int_arg(small, no)));
+		PGresult *rows = text_part(req, small, id, no, &versions);
 		struct str *out = str_new(small);
 
-		if (rows == NULL) /* nobody is to take what has left for the whole */
-			wire_cut(req->wire);
-		if (rows == NULL || PQntuples(rows) == 0)
+		if (rows == NULL)
 			break;
 		if (no > 0 && db_true(rows, 0, "first"))
 			openwebui_put(req, " ");
@@ -316,19 +330,27 @@ static const char *percent(struct arena *arena, const char *name)
 	return out->at;
 }
 
-/* A file of bytes, or of a text that came without. */
-static void put_bytes(struct request *req, PGresult *file)
+static void put_plain_text(struct request *req, const char *id)
 {
 	struct arena *small = arena_within(req->task.arena);
-	bool has_bytes = db_true(file, 0, "has_bytes");
+	const char *versions = NULL;
+	PGresult *rows;
 	int64_t no;
 
-	for (no = 0; !req->wire->gone && !req->head; no++) {
-		const char *args[] = {db_text(file, 0, "id"), db_int_arg(small, no)};
-		struct db_call call = {.stmt = has_bytes ? &sql_file_read : &sql_file_text,
-			.args = args,
-			.n_args = 2,
-			.binary = has_bytes};
+	for (no = 0; !req->wire->gone && (rows = text_part(req, small, id, no, &versions)) != NULL; no++) {
+		openwebui_put(req, db_text(rows, 0, "text"));
+		arena_empty(small);
+	}
+}
+
+static void put_bytes(struct request *req, const char *id)
+{
+	struct arena *small = arena_within(req->task.arena);
+	int64_t no;
+
+	for (no = 0; !req->wire->gone; no++) {
+		const char *args[] = {id, db_int_arg(small, no)};
+		struct db_call call = {.stmt = &sql_file_read, .args = args, .n_args = 2, .binary = true};
 
 		if (db_run_in(small, &req->task, &call, 1) < 0) {
 			wire_cut(req->wire);
@@ -361,7 +383,10 @@ static int reply_bytes(struct request *req, PGresult *file, const char *disposit
 		head = arena_printf(req->task.arena, HARMLESS "Content-Disposition: %s; filename*=UTF-8''%s\r\n",
 			disposition, percent(req->task.arena, db_text(file, 0, "name")));
 	reply_head(req, 200, type_of(file), db_true(file, 0, "has_bytes") ? db_int(file, 0, "size") : -1, head);
-	put_bytes(req, file);
+	if (!req->head && db_true(file, 0, "has_bytes"))
+		put_bytes(req, db_text(file, 0, "id"));
+	else if (!req->head) /* a text that came without */
+		put_plain_text(req, db_text(file, 0, "id"));
 	return 0;
 }
 
