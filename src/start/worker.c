@@ -377,16 +377,23 @@ static void fill_lead(void)
 	pthread_mutex_unlock(&worker.lock);
 }
 
+/* With the lock held: until a thread has gone, or given the lead up.  False when it is too late.  A clock that is put
+ * back meanwhile must not make a drain longer. */
+static bool wait_for_ended(int64_t deadline_ms)
+{
+	const struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
+
+	return pthread_cond_clockwait(&worker.ended, &worker.lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT;
+}
+
 /* Accept no more; how many threads are still there. */
 static int close_gates(void)
 {
-	struct timespec until;
+	const int64_t deadline_ms = clock_ms() + LAST_S * 1000;
 	struct idler *idler;
 	uint64_t one = 1;
 	int left;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += LAST_S;
 	pthread_mutex_lock(&worker.lock);
 	worker.draining = true;
 	metrics_set(METRIC_WORKERS, METRICS_SERVING, 0);
@@ -397,7 +404,7 @@ static int close_gates(void)
 		sem_post(&idler->called);
 	/* Nobody accepts here any more: when the last process has closed the socket, new connections are refused. */
 	while (worker.led)
-		if (pthread_cond_timedwait(&worker.ended, &worker.lock, &until) == ETIMEDOUT)
+		if (!wait_for_ended(deadline_ms))
 			break;
 	if (!worker.led && worker.listen_fd >= 0) {
 		close(worker.listen_fd);
@@ -422,15 +429,12 @@ static void tick(void)
 static int drain(int seconds)
 {
 	int64_t deadline_ms = clock_ms() + seconds * 1000;
-	struct timespec until;
 	int left = close_gates();
 
 	while (left > 0 && clock_ms() < deadline_ms) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec++;
 		pthread_mutex_lock(&worker.lock);
 		if (worker.n_threads > 0)
-			pthread_cond_timedwait(&worker.ended, &worker.lock, &until);
+			wait_for_ended(clock_ms() + 1000);
 		left = worker.n_threads;
 		pthread_mutex_unlock(&worker.lock);
 		if (left > 0)

@@ -2,6 +2,8 @@
  * A library to be preloaded: it lets the n-th allocation, call of libpq, call of libcurl or write of a worker fail, as
  * the file named by TORTURE_FILE says (t/lib/Exedra/Torture.pm writes it).  Until that file is armed nothing is
  * counted.
+ * With CLOCK_BACK_S in the environment the time of day that a program reads is so many seconds ahead of the kernel's,
+ * as if the clock were put back right after: who waits until a time of day then waits longer.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -50,6 +52,7 @@ struct order {
 static const char *const spared[] = {"libjson-c.", "libfcgi.", "ld-linux"};
 
 static struct order *order;
+static time_t put_back_s;
 /* The unwinder and dladdr() may allocate. */
 static __thread bool inside __attribute__((tls_model("initial-exec")));
 /* This thread serves requests: such threads are made with attributes, for their small stacks, and no others are. */
@@ -69,7 +72,7 @@ static void *behind(const char *name, void **found)
 
 __attribute__((constructor)) static void read_orders(void)
 {
-	const char *path = getenv("TORTURE_FILE");
+	const char *path = getenv("TORTURE_FILE"), *back = getenv("CLOCK_BACK_S");
 	int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
 	void *shared = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*order), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
@@ -77,6 +80,8 @@ __attribute__((constructor)) static void read_orders(void)
 		close(fd);
 	if (shared != MAP_FAILED)
 		order = shared;
+	if (back != NULL)
+		put_back_s = atoi(back);
 }
 
 struct frames {
@@ -273,6 +278,16 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 	result = real(thread, attributes, begin_serving, start);
 	if (result != 0)
 		free(start);
+	return result;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	REAL(clock_gettime);
+	int result = real(clock, now);
+
+	if (result == 0 && clock == CLOCK_REALTIME)
+		now->tv_sec += put_back_s;
 	return result;
 }
 
