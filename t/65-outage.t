@@ -80,6 +80,10 @@ subtest 'PostgreSQL is away for long' => sub {
         ok !defined $answer->{id}, '… and no id of a chat' if $client->{way} eq 'stream';
         is $answer->{status}, $client->{way} =~ /^(?:chat|completion)$/ ? 503 : 200, '… with its status';
     }
+    my %said;
+    $said{$_}++ for $exedra->log_text =~ /pid=(\d+) event=database_connect/g;
+    ok %said, 'the log says that it is away';
+    is join(' ', grep { $_ > $gave_up + 2 } values %said), '', '… once a second from each worker, however many try';
     $cluster->start;
     my $back = time;
     eval { wait_for { row($dies[0]{question})->{state} ne 'open' } 3 * $slack, 'x' };
