@@ -115,6 +115,28 @@ subtest 'no descriptors' => sub {
     $house->calm('that');
 };
 
+# Wherever the descriptors of an upload end, the log says that it was they: where, depends on how many are left.
+subtest 'no descriptors for a file' => sub {
+    plan skip_all => 'prlimit is missing' if !program('prlimit');
+    my $poor = start_exedra(db => $db, settings => { processes => 1 });
+    my $send = sub { my ($name, @with) = @_; Exedra::Form::upload($poor, $key, $name, "Words of $name.", @with) };
+    check_reply('an upload', $send->('a.txt'), 200);
+    my ($pid) = $poor->worker_pids;
+    my ($used, %places) = 0;
+    $used = fds($pid) while sleep(0.2) && fds($pid) != $used;
+    for my $left (reverse 2 .. 8) {
+        run([program('prlimit'), '--pid', $pid, '--nofile=' . ($used + $left) . ':'])->{status} == 0 or die "prlimit\n";
+        my $got = eval { $send->("with-$left.txt", timeout => 2) } // {};
+        $places{$1}++ if ($got->{status} // 0) == 503 && $got->{body} =~ /There is no place for (.*?) at the moment/;
+    }
+    run([program('prlimit'), '--pid', $pid, '--nofile=1024:']);
+    ok %places, 'some have no place: ' . json_text(\%places);
+    my $log = $poor->log_text;
+    my @mute = grep { $log !~ /event=temp id=$_ error="Too many open files"/ } $log =~ /event=request id=(\w+) .*code=disk$/mg;
+    is_deeply \@mute, [], '… and the log says why';
+    ok $poor->stop, 'it ends well';
+};
+
 subtest 'a worker that stands still' => sub {
     my ($still) = $exedra->worker_pids;
     kill STOP => $still;

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 struct mapping {
 	void *at;
 	size_t len;
@@ -84,6 +86,12 @@ const char *temp_map(struct arena *arena, int fd, size_t *len)
 	arena_later(arena, unmap, mapping);
 	*len = mapping->len;
 	return mapping->at;
+}
+
+int temp_fail(struct task *task, const char *what)
+{
+	log_event(LOG_ERROR, task, "temp", "error=\"%m\"");
+	return fail(task, 503, "disk", "There is no place for %s at the moment.", what);
 }
 
 void temp_passed(const char *map, size_t upto)

@@ -226,7 +226,9 @@ static int read_output(struct task *task, int fd, struct extracted *out)
 	size_t len, taken;
 	const char *text = temp_map(task->arena, fd, &len);
 
-	if (text == MAP_FAILED || text == NULL || (taken = read_line(task, text, len, &head)) == 0)
+	if (text == MAP_FAILED)
+		return temp_fail(task, "the text");
+	if (text == NULL || (taken = read_line(task, text, len, &head)) == 0)
 		return bad_output(task);
 	field_text(task, head, "kind", &out->kind);
 	field_text(task, head, "description", &out->description);
@@ -266,7 +268,7 @@ static int extract(struct task *task, const struct config *config, int fd, const
 
 	memset(out, 0, sizeof(*out));
 	if (fds[1] < 0 || fds[2] < 0 || lseek(fd, 0, SEEK_SET) < 0)
-		return fail(task, 503, "disk", "There is no place for a temporary file at the moment.");
+		return temp_fail(task, "a temporary file");
 	result = run_in_turn(task, config, argv, fds, &status);
 	if (result == NOT_STARTED)
 		return missing(task);
@@ -291,10 +293,10 @@ static int keep_words(struct task *task, const struct transcript *transcript, st
 	if (transcript->text[strspn(transcript->text, " \t\r\n")] == '\0')
 		return fail(task, 422, "file_no_text", "Nothing is said in the recording.");
 	if (fd < 0 || temp_write(fd, transcript->text, transcript->len) < 0)
-		return fail(task, 503, "disk", "There is no place for the text at the moment.");
+		return temp_fail(task, "the text");
 	part->text = temp_map(task->arena, fd, &part->len);
 	if (part->text == MAP_FAILED)
-		return fail(task, 503, "disk", "There is no place for the text at the moment.");
+		return temp_fail(task, "the text");
 	out->parts = part;
 	out->n_parts = 1;
 	return 0;
@@ -339,7 +341,7 @@ static const char *ask_kinds(struct task *task, const struct config *config)
 	size_t len;
 
 	if (fds[0] < 0 || fds[1] < 0 || fds[2] < 0) {
-		fail(task, 503, "disk", "There is no place for a temporary file at the moment.");
+		temp_fail(task, "a temporary file");
 		return NULL;
 	}
 	result = run(task, config, argv, fds, &status);

@@ -21,18 +21,15 @@ int file_open(struct task *task, struct file *file)
 	file->fd = temp_open(task->arena);
 	if (file->fd >= 0)
 		return 0;
-	log_event(LOG_ERROR, task, "temp", "error=\"%m\"");
-	return fail(task, 503, "disk", "There is no place for a temporary file at the moment.");
+	return temp_fail(task, "a temporary file");
 }
 
 int file_add(struct task *task, struct file *file, const char *bytes, size_t len, size_t most)
 {
 	if (len > most || file->size > most - len)
 		return fail(task, 413, "file_too_large", "The file is larger than %zu MiB.", most >> 20);
-	if (temp_write(file->fd, bytes, len) < 0) {
-		log_event(LOG_ERROR, task, "temp", "error=\"%m\"");
-		return fail(task, 503, "disk", "There is no place for the file at the moment.");
-	}
+	if (temp_write(file->fd, bytes, len) < 0)
+		return temp_fail(task, "the file");
 	file->size += len;
 	return 0;
 }

@@ -86,7 +86,7 @@ int read_texts(struct task *task, struct document *documents, int n)
 	if (result == 0)
 		text = temp_map(task->arena, fd, &len);
 	if (result > 0 || text == MAP_FAILED)
-		return fail(task, 503, "disk", "There is no place for the text at the moment.");
+		return temp_fail(task, "the text");
 	for (i = 0; i < n && result == 0; i++)
 		if (documents[i].text == NULL) {
 			documents[i].text = text;
