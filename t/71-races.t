@@ -27,6 +27,22 @@ sub race(&;$) {
     }, 1 .. $n // $MANY);
 }
 
+# Two transactions: the second begins when the first has done its part, the first ends when the second waits for it (or has no need to).
+# Their errors, '' where there are none.
+sub overlap {
+    my ($first, $second) = @_;
+    my $held = q{DO $$ BEGIN FOR try IN 1 .. 40 LOOP
+        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock');
+        PERFORM pg_sleep(0.05), pg_stat_clear_snapshot(); END LOOP; END $$};
+    my $holds = q{SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'DO $$ BEGIN FOR try%'};
+    return in_parallel(2, sub {
+        if ($_[0] == 2) {
+            wait_for { psql($db, $holds) } 10, 'the first transaction';
+        }
+        return psql_error($db, 'BEGIN; ' . ($_[0] == 1 ? "$first; $held" : $second) . '; COMMIT', as => 'owner');
+    }, 1, 2);
+}
+
 # How often each answer came: { "200 {...}" => 49 }.
 sub tally { my %n; $n{"$_->{status} $_->{body}"}++ for @_; return \%n }
 
@@ -192,6 +208,35 @@ subtest 'a user goes while they work' => sub {
     }
     wait_for { psql($db, "SELECT count(*) FROM exedra.job WHERE state IN ('waiting', 'running') AND kind = 'read_file'") == 0 } 30, 'jobs to end';
     is orphans(), '', 'nothing hangs in the air';
+};
+
+# A text belongs to all documents that show it, a file to all that were read in it: both go with the last one.
+subtest 'the last documents of a text go together' => sub {
+    my $tenant = psql($db, "SELECT id FROM exedra.tenant WHERE name = 'acme'");
+    my $in = "SELECT exedra.work_for($tenant, NULL, 30)";
+    my $put = sub { my ($name, $file, $version) = @_;
+        return "INSERT INTO exedra.document (tenant_id, uuid, file_id, folder, name, version_id, title, url, author, description, source, chunk_source,
+                published, word_count, token_estimate) VALUES ($tenant, gen_random_uuid(), $file, 'twins', '$name', $version, '', '', '', '', '', '', '', 1, 1)" };
+    my $out = sub { "$in; DELETE FROM exedra.document WHERE tenant_id = $tenant AND name = '$_[0]'" };
+    my $left = sub { psql($db, "SELECT count(*) FROM exedra.$_[0] WHERE tenant_id = $tenant AND id = $_[1]") };
+    my $file = sub { psql($db, "INSERT INTO exedra.file (tenant_id, name, state) VALUES ($tenant, 'f', 'done') RETURNING id") };
+    my $version = sub { psql($db, "INSERT INTO exedra.document_version (tenant_id, sha256, n_chunks) VALUES ($tenant, sha256('x'), 0) RETURNING id") };
+    psql($db, "INSERT INTO exedra.folder (tenant_id, name) VALUES ($tenant, 'twins')");
+
+    my $shared = $version->();
+    psql($db, $put->("a$_", $file->(), $shared)) for 1, 2;
+    is_deeply [overlap($out->('a1'), $out->('a2'))], ['', ''], 'two documents with one text';
+    is $left->('document_version', $shared), 0, 'the text is gone';
+
+    my $holds = $file->();
+    psql($db, $put->("b$_", $holds, $version->())) for 1, 2;
+    is_deeply [overlap($out->('b1'), $out->('b2'))], ['', ''], 'two documents of one file';
+    is $left->('file', $holds), 0, 'the file is gone';
+
+    $shared = $version->();
+    psql($db, $put->('c1', $file->(), $shared));
+    is_deeply [overlap("$in; " . $put->('c2', $file->(), $shared), $out->('c1'))], ['', ''], 'one comes while the last one goes';
+    is $left->('document_version', $shared), 1, 'the text stays';
 };
 
 is_deeply [$exedra->worker_pids], \@workers, 'the same workers';

@@ -2,6 +2,9 @@
 
 CREATE OR REPLACE FUNCTION exedra.drop_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- Locked, then looked: of two who take the last two documents at the same moment the second sees what the first did, and who is
+    -- just giving the version another document is waited for.
+    PERFORM FROM exedra.document_version v WHERE v.tenant_id = OLD.tenant_id AND v.id = OLD.version_id FOR UPDATE;
     DELETE FROM exedra.document_version v
      WHERE v.tenant_id = OLD.tenant_id AND v.id = OLD.version_id
        AND NOT EXISTS (SELECT FROM exedra.document d WHERE d.tenant_id = v.tenant_id AND d.version_id = v.id);
@@ -14,6 +17,7 @@ SELECT exedra.define_trigger('document', 'drop_old_version', 'AFTER UPDATE OF ve
 
 CREATE OR REPLACE FUNCTION exedra.drop_file() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM FROM exedra.file f WHERE f.tenant_id = OLD.tenant_id AND f.id = OLD.file_id FOR UPDATE;
     DELETE FROM exedra.file f
      WHERE f.tenant_id = OLD.tenant_id AND f.id = OLD.file_id AND f.state = 'done'
        AND NOT EXISTS (SELECT FROM exedra.document d WHERE d.tenant_id = f.tenant_id AND d.file_id = f.id);
