@@ -239,6 +239,20 @@ subtest 'the last documents of a text go together' => sub {
     is $left->('document_version', $shared), 1, 'the text stays';
 };
 
+subtest 'a key is made while its account is shut' => sub {
+    psql($db, "SELECT exedra.create_account('acme', 'shut')", as => 'owner');
+    my ($tenant, $id) = split /\t/, psql($db, "SELECT tenant_id, id FROM exedra.account WHERE username = 'shut'");
+    my $own = "SELECT exedra.work_for($tenant, $id, 10), exedra.replace_key(sha256('own'), '1234')";
+    my %make = (create_key => "SELECT exedra.create_key('acme', 'shut')", open_session => "SELECT exedra.open_session($tenant, $id, sha256('session'), 60)",
+        replace_key => $own);
+    for (sort keys %make) {
+        is_deeply [overlap("SELECT exedra.suspend_account('acme', 'shut')", $make{$_})], ['', ''], $_;
+        is psql($db, "SELECT count(*), count(*) FILTER (WHERE account_suspended_at IS NULL) FROM exedra.credential WHERE account_id = $id"), "1\t0", '… shut too';
+        psql($db, "DELETE FROM exedra.credential WHERE account_id = $id");
+        psql($db, "SELECT exedra.resume_account('acme', 'shut')", as => 'owner');
+    }
+};
+
 is_deeply [$exedra->worker_pids], \@workers, 'the same workers';
 ok $exedra->stop, 'exedra ends well';
 done_testing;

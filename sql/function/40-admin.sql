@@ -227,6 +227,8 @@ BEGIN
         RAISE EXCEPTION 'A key''s lifetime must be more than nothing.' USING ERRCODE = 'EX422';
     END IF;
     IF username IS NOT NULL THEN
+        -- Held: else the key of an account that is just being shut, or given another role, would not be told.
+        PERFORM FROM exedra.account a WHERE a.tenant_id = owner_id AND a.username = create_key.username FOR SHARE;
         who := exedra.find_account(tenant, username);
     END IF;
     INSERT INTO exedra.credential (hash, tenant_id, account_id, role, label, hint, expires_at, account_suspended_at,

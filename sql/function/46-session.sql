@@ -113,6 +113,8 @@ DECLARE
     ends timestamptz := now() + make_interval(secs => lifetime_s);
 BEGIN
     PERFORM exedra.work_for(tenant, account, 30);
+    -- Held: else the session of an account that is just being shut, or given another role, would not be told.
+    PERFORM FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account FOR SHARE;
     INSERT INTO exedra.credential (hash, tenant_id, account_id, role, kind, expires_at, account_suspended_at)
     SELECT session, a.tenant_id, a.id, a.role, 'session', ends, a.suspended_at
       FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account;
@@ -181,8 +183,9 @@ BEGIN
     END IF;
     IF key IS NOT NULL THEN
         -- A key that a key makes may do no more than that one.
-        INSERT INTO exedra.credential (hash, tenant_id, account_id, role, label, hint, expires_at, read_only, groups, workspace_ids, addresses)
-        SELECT key, a.tenant_id, a.id, a.role, 'own', replace_key.hint, caller.expires_at, coalesce(caller.read_only, false), caller.groups,
+        INSERT INTO exedra.credential (hash, tenant_id, account_id, role, label, hint, expires_at, account_suspended_at, read_only, groups, workspace_ids,
+                                       addresses)
+        SELECT key, a.tenant_id, a.id, a.role, 'own', replace_key.hint, caller.expires_at, a.suspended_at, coalesce(caller.read_only, false), caller.groups,
                caller.workspace_ids, caller.addresses
           FROM exedra.account a WHERE a.tenant_id = exedra.tenant_id() AND a.id = exedra.account_id()
         RETURNING id INTO made;
