@@ -192,6 +192,20 @@ subtest 'a clock that was wrong' => sub {
     free();
 };
 
+subtest 'whose it was goes' => sub {
+    my ($cid) = account($acme, 'cid', role => 'manager');
+    my ($key_id) = psql($db, "SELECT id FROM exedra.credential WHERE label = '' AND account_id = (SELECT id FROM exedra.account WHERE username = 'cid')");
+    limit('set', qw(chats_day 5 --account cid));
+    limit('set', qw(chats_day 4 --key), $key_id);
+    is $ask->($cid->{key}, 'say a n=1')->{status}, 200, 'both leave room';
+    exedractl($db, qw(key delete acme), $key_id);
+    is exedractl($db, qw(limit list acme)), "cid\t-\tchats_day\t5\t1", "the key's goes with it";
+    exedractl($db, qw(account delete acme cid));
+    is exedractl($db, qw(limit list acme)), '', "the account's is not taken for the tenant's";
+    is psql($db, "SELECT (SELECT count(*) FROM exedra.quota_used WHERE subject <> 'tenant'), limited FROM exedra.tenant WHERE name = 'acme'"), "0\tf", 'nothing is counted any more';
+    free();
+};
+
 subtest 'who may say so' => sub {
     is psql_error($db, $_, as => 'runtime'), '42501', $_ for role_setup() eq 'one' ? () : ("INSERT INTO exedra.quota VALUES (1, 'tenant', 0, 'chats_day', 1)", 'UPDATE exedra.quota SET most = 9',
         'DELETE FROM exedra.quota', "SELECT exedra.set_limit('acme', 'chats_day', 1)");

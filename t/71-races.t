@@ -253,6 +253,13 @@ subtest 'a key is made while its account is shut' => sub {
     }
 };
 
+subtest 'a limit is set while another is taken back' => sub {
+    psql($db, "SELECT exedra.set_limit('acme', 'chats_day', 9)", as => 'owner');
+    is_deeply [overlap("SELECT exedra.set_limit('acme', 'tokens_day', 9)", "SELECT exedra.set_limit('acme', 'chats_day', NULL)")], ['', ''], 'both are done';
+    is psql($db, "SELECT limited FROM exedra.tenant WHERE name = 'acme'"), 't', 'the one that was set is looked at';
+    psql($db, "SELECT exedra.set_limit('acme', 'tokens_day', NULL)", as => 'owner');
+};
+
 is_deeply [$exedra->worker_pids], \@workers, 'the same workers';
 ok $exedra->stop, 'exedra ends well';
 done_testing;

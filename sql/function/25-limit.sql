@@ -139,12 +139,39 @@ COMMENT ON FUNCTION exedra.free_limits() IS 'Give back what requests hold whose 
 -- An account's daily limit, which AnythingLLM's API sets, is one of these limits.
 CREATE OR REPLACE FUNCTION exedra.account_limited() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- Somebody may just be taking back what was the only limit: it is waited for, then looked.
+    PERFORM FROM exedra.tenant t WHERE t.id = NEW.tenant_id FOR NO KEY UPDATE;
     UPDATE exedra.tenant t SET limited = true WHERE t.id = NEW.tenant_id AND NOT t.limited;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION exedra.account_limited() IS 'Trigger: a tenant one of whose accounts has a limit has limits.';
 SELECT exedra.define_trigger('account', 'account_limited',
     'AFTER INSERT OR UPDATE OF daily_limit ON %s FOR EACH ROW WHEN (NEW.daily_limit IS NOT NULL) EXECUTE FUNCTION exedra.account_limited()');
+
+CREATE OR REPLACE FUNCTION exedra.look_for_limits(tenant bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM exedra.tenant t WHERE t.id = tenant FOR NO KEY UPDATE;
+    UPDATE exedra.tenant t
+       SET limited = EXISTS (SELECT FROM exedra.quota q WHERE q.tenant_id = t.id)
+                  OR EXISTS (SELECT FROM exedra.account a WHERE a.tenant_id = t.id AND a.daily_limit IS NOT NULL)
+     WHERE t.id = tenant;
+END $$;
+COMMENT ON FUNCTION exedra.look_for_limits(bigint) IS 'Let tenant.limited say what is so, one change after the other.';
+
+CREATE OR REPLACE FUNCTION exedra.limits_gone() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    whose constant text := CASE TG_TABLE_NAME WHEN 'account' THEN 'account' ELSE 'key' END;
+BEGIN
+    DELETE FROM exedra.quota_used u WHERE u.tenant_id = OLD.tenant_id AND u.subject = whose AND u.subject_id = OLD.id;
+    DELETE FROM exedra.quota q WHERE q.tenant_id = OLD.tenant_id AND q.subject = whose AND q.subject_id = OLD.id;
+    IF FOUND THEN
+        PERFORM exedra.look_for_limits(OLD.tenant_id);
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION exedra.limits_gone() IS 'Trigger: with an account or key go its limits, which nobody could take back any more.';
+SELECT exedra.define_trigger(t, 'limits_gone', 'AFTER DELETE ON %s FOR EACH ROW EXECUTE FUNCTION exedra.limits_gone()')
+  FROM unnest(ARRAY['account', 'credential']) t;
 
 -- ---- what administrators do
 
@@ -186,11 +213,7 @@ BEGIN
         VALUES (whose.owner_id, whose.subject, whose.subject_id, set_limit.kind, set_limit.most)
             ON CONFLICT ON CONSTRAINT quota_pkey DO UPDATE SET most = excluded.most;
     END IF;
-    UPDATE exedra.tenant t
-       SET limited = EXISTS (SELECT FROM exedra.quota q WHERE q.tenant_id = t.id)
-                  OR EXISTS (SELECT FROM exedra.account a WHERE a.tenant_id = t.id AND a.daily_limit IS NOT NULL)
-     WHERE t.id = whose.owner_id;
-    PERFORM exedra.note_event('limit.set', nullif(whose.subject_id, 0), whose.subject, json_build_object('limit', kind, 'most', most));
+    PERFORM exedra.look_for_limits(whose.owner_id), exedra.note_event('limit.set', nullif(whose.subject_id, 0), whose.subject, json_build_object('limit', kind, 'most', most));
 EXCEPTION WHEN check_violation THEN
     RAISE EXCEPTION 'A limit is requests_minute, chats_day, tokens_day or tokens_month, and a number from 0 on.' USING ERRCODE = 'EX422';
 END $$;
