@@ -151,6 +151,21 @@ subtest 'every thread busy' => sub {
         my $median = median(map { $_->{seconds} } @got);
         cmp_ok $median, '<', allow_for(0.1), sprintf '… at once: %.1f ms', 1000 * $median;
     }
+    # who is just ending makes room for who has just come
+    my $served = grep {
+        my $late = fcgi_open($pool->{socket});
+        $late->send(request_bytes(GET => '/livez', keep => 0));
+        sleep 0.004;
+        (shift @silent)->close;
+        my $status = $late->reply(30)->{status};
+        wait_for {
+            my $full = http($pool, GET => '/livez')->{status} == 503;
+            push @silent, fcgi_open($pool->{socket}) if !$full;
+            $full || !$silent[-1]->send(begin_record(1));
+        } 5, 'no place';
+        $status == 200;
+    } 1 .. 8;
+    cmp_ok $served, '>=', asan() ? 1 : 4, "a place that becomes free in a moment is waited for, $served of 8 times";
     # more that say nothing do not take more threads than there are
     my @more = map { my $c = fcgi_open($pool->{socket}); $c } 1 .. 200;
     my $got = http($nginx, GET => '/v1/auth', key => $key);

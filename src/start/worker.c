@@ -51,6 +51,7 @@ enum {
 	SWEEP_S = 14400,        /* between two sweeps of what uploads have left */
 	LAST_S = 2,             /* for chats that are stopped at the end of the drain to be stored */
 	MAX_TURNING = 16,       /* threads beyond the limit that answer 503 */
+	PLACE_PATIENCE_MS = 20, /* for a place: who has just been answered still holds one, and asks again at once */
 	BUSY_PATIENCE_MS = 100, /* for the first byte of what they answer */
 	BUSY_TIMEOUT_S = 1,     /* for the head of a request that is answered 503 */
 };
@@ -230,6 +231,26 @@ static enum place leave_lead(bool connected)
 	return place;
 }
 
+/* With a connection that is to be turned away: a place that becomes free in a moment is better than 503. */
+static enum place wait_for_place(void)
+{
+	enum place place = TO_TURN;
+	int waited_ms;
+
+	for (waited_ms = 0; waited_ms < PLACE_PATIENCE_MS && place == TO_TURN; waited_ms++) {
+		clock_pause_ms(1);
+		pthread_mutex_lock(&worker.lock);
+		if (worker.n_busy < worker.config->threads) {
+			place = TO_SERVE;
+			worker.n_busy++;
+			worker.n_turning--;
+			metrics_set(METRIC_THREADS_BUSY, 0, worker.n_busy);
+		}
+		pthread_mutex_unlock(&worker.lock);
+	}
+	return place;
+}
+
 static void leave_place(enum place place)
 {
 	pthread_mutex_lock(&worker.lock);
@@ -315,6 +336,8 @@ static void *thread_main(void *unused)
 		if (fd < 0)
 			break;
 		leads = place == NOWHERE;
+		if (place == TO_TURN)
+			place = wait_for_place();
 		if (place == TO_SERVE)
 			serve(&wire, arena, fd);
 		else
