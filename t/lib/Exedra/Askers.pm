@@ -14,7 +14,7 @@ use Exporter qw(import);
 use JSON::PP ();
 use POSIX ();
 use Time::HiRes qw(time sleep);
-use Exedra::Process qw(tmp_dir slurp spew adopt end_process);
+use Exedra::Process qw(tmp_dir lines_of spew adopt end_process);
 
 our @EXPORT = qw(start_askers);
 
@@ -57,7 +57,7 @@ sub ask_on {
 # What came so far, in the order in which it was asked: what the sub returned with { client, i, began, ended }, or { died }.
 sub results {
     my ($self) = @_;
-    my @results = map { $json->decode($_) } grep { /\}$/ } map { -e ? split /\n/, slurp($_) : () } map { "$self->{file}.$_" } 0 .. $#{ $self->{pids} };
+    my @results = map { $json->decode($_) } map { lines_of("$self->{file}.$_") } 0 .. $#{ $self->{pids} };
     return sort { $a->{began} <=> $b->{began} } @results;
 }
 

@@ -12,7 +12,7 @@ use IO::Socket::INET ();
 use POSIX ();
 use Time::HiRes qw(sleep);
 use Exedra::Http qw(json_text json_value);
-use Exedra::Process qw(tmp_dir slurp adopt);
+use Exedra::Process qw(tmp_dir lines_of adopt);
 
 our @EXPORT_OK = qw(start_model);
 
@@ -113,7 +113,7 @@ sub reply_json {
 # What it was asked so far, in order.
 sub requests {
     my ($self) = @_;
-    return -e $self->{file} ? map { json_value($_) } split /\n/, slurp($self->{file}) : ();
+    return map { json_value($_) } lines_of($self->{file});
 }
 
 1;

@@ -14,7 +14,7 @@ use IO::Select ();
 use POSIX ();
 use Time::HiRes qw(time sleep);
 
-our @EXPORT_OK = qw(become_user tmp_dir slurp spew program build_dir run spawn spawn_reading adopt is_alive end_process wait_for
+our @EXPORT_OK = qw(become_user tmp_dir slurp lines_of spew program build_dir run spawn spawn_reading adopt is_alive end_process wait_for
     child_pids pss_kb fds threads sanitizer_report);
 
 # The user that tests run as when root starts them: PostgreSQL refuses root, and nothing tested here needs
@@ -49,6 +49,12 @@ sub slurp {
     open my $in, '<:raw', $file or die "$file: $!\n";
     local $/;
     return scalar(<$in>) // '';
+}
+
+# The lines of a file that others write to meanwhile; none when it is not there yet.  What is being written is no line yet.
+sub lines_of {
+    my ($file) = @_;
+    return -e $file ? slurp($file) =~ /^(.+)\n/mg : ();
 }
 
 sub spew {

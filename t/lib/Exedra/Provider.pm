@@ -23,7 +23,7 @@ use MIME::Base64 qw(encode_base64);
 use POSIX ();
 use Socket qw(SOL_SOCKET SO_LINGER IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time);
-use Exedra::Process qw(tmp_dir slurp spew adopt);
+use Exedra::Process qw(tmp_dir lines_of spew adopt);
 
 our @EXPORT = qw(start_provider vector_of $TEXT $KEY $WORDS);
 
@@ -713,7 +713,7 @@ sub shut_gate { unlink $_[0]{gate} }
 # The log's lines that hold this text.
 sub lines {
     my ($self, $text) = @_;
-    return -e $self->{file} ? map { $json->decode($_) } grep { index($_, $text) >= 0 && /\}$/ } split /\n/, slurp($self->{file}) : ();
+    return map { $json->decode($_) } grep { index($_, $text) >= 0 } lines_of($self->{file});
 }
 
 # The requests so far, in order, or those with this question: { method, target, headers, json, question, n (its connection), at }.
