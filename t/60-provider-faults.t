@@ -74,6 +74,7 @@ check_faults($house,
         'no-end' => good(),
         'done-twice' => good(),
         'done-alone' => good(),
+        'finish-hang' => good(),
         'done-hang' => good(),
     ],
     'it refuses' => [

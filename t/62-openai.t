@@ -178,6 +178,12 @@ subtest 'the end' => sub {
         like $got->{body}, qr/data: \[DONE\]\n\n\z/, "$server->{name}: [DONE]";
         cmp_ok time - $began, '<', allow_for(1.5), '… and the end of the body at once';
     }
+    # Or it has only said how the answer ended; llm.timeout.idle is five seconds here.
+    room('Forgetful', chatModel => 'finish-hang');
+    my $began = time;
+    my $got = frames({ model => 'forgetful', messages => [user('no [DONE]')] });
+    like $got->{body}, qr/"finish_reason":"stop".*data: \[DONE\]\n\n\z/s, 'without its [DONE] there is ours';
+    cmp_ok time - $began, '<', allow_for(4.5), '… within a few seconds';
 };
 
 # ---- what the model is asked, what is on record ----

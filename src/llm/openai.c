@@ -10,7 +10,10 @@
 #include "llm/provider.h"
 #include "llm/slots.h"
 
-enum { MAX_BODY = 1 << 20 /* bytes kept of an answer that is no stream */ };
+enum {
+	MAX_BODY = 1 << 20, /* bytes kept of an answer that is no stream */
+	FINISHED_S = 3,     /* for what follows the last word, counts and [DONE], where neither ends the stream */
+};
 
 static const struct asking_kind upstream = {.codes = ASKING_CODES("upstream"),
 	.noun = "The model's provider",
@@ -149,6 +152,8 @@ static int on_data(struct asking *asking, const char *bytes, size_t len)
 		bad_answer(reading);
 	http->idle = reading->answer.said == said; /* comments and empty chunks keep our side awake, not the client's */
 	http->enough = reading->done;              /* behind [DONE] only the end of the body may come */
+	if (reading->answer.finished && http->idle_timeout_s > FINISHED_S)
+		http->idle_timeout_s = FINISHED_S;
 	/* Nothing is asked twice once text has come: a long history need not be held while the rest does. */
 	if (reading->request != NULL && reading->answer.said > 0 && http->sent) {
 		arena_empty(reading->request);

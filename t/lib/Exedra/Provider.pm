@@ -133,6 +133,7 @@ my @three = (content('One '), content('two '), content('three'));
     'no-end' => sub { my @frames = whole(); $frames[-1] = 'data: [DONE]'; open_events(@frames, ['fin']) },
     'done-twice' => sub { events(whole(), $done, content('more'), frame('{"error":{"message":"late"}}'), $done) },
     'done-alone' => sub { events($role, spoken($TEXT), $done) },
+    'finish-hang' => sub { open_events($role, spoken($TEXT), $finish, ['hang']) },
     'done-hang' => sub { open_events(whole(), ['hang']) },
     # framing
     drip => sub { my $pause = $_[0] || 0.002; open_events(map({ ($_, [pause => $pause]) } split //, join '', whole('dripping')), ['fin']) },
