@@ -273,7 +273,10 @@ static void relieve(void)
 			vacant = hand;
 		else if (hand->task == NULL || clock_ms() - hand->began_ms < SLOW_S * 1000)
 			all_slow = false;
-	if (worker.hands[0].hired && all_slow && vacant != NULL && !worker.stopping)
+	/* The first may have been refused its thread. */
+	if (!worker.hands[0].hired)
+		vacant = worker.hands;
+	if ((vacant == worker.hands || all_slow) && vacant != NULL && !worker.stopping)
 		hire(vacant);
 	pthread_mutex_unlock(&worker.lock);
 }

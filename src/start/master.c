@@ -74,8 +74,10 @@ static void start_worker(void)
 	struct child *child = find_child(0);
 	pid_t parent = getpid(), pid;
 
-	if (child == NULL)
+	if (child == NULL) { /* the draining hold all places */
+		master.start_ms = clock_ms() + SOON_MS;
 		return;
+	}
 	worker_id_new(child->id, master.pool);
 	pid = fork();
 	if (pid < 0) {
