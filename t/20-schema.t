@@ -22,13 +22,13 @@ my @may_call = qw(account_id acting_account alter_account any_workspace apply_en
     new_embed new_invite note_embedder note_event note_origin note_uses open_chat open_embed_chat open_free_chat
     open_session other_admins own_key own_workspaces plan_retention put_provider put_settings redeem_token refuse_sign_in
     replace_key replace_segments resume role_name sees_all serving_embedder set_members setting_on settle_limits
-    stopped store_settings sweep_chats sweep_documents sweep_embeddings take_limit tenant_id tend_segments
+    stopped_chats store_settings sweep_chats sweep_documents sweep_embeddings take_limit tenant_id tend_segments
     try_password     unembedded waiting_jobs wanted_embedder work_on workspace_files workspace_ids);
 my @definers = qw(account_limited alter_account begin_sign_in chat_has_tenant check_version claim_invite claim_job
     close_session count_jobs disable_invite embedder_changed end_job enqueue_job enqueue_later enter enter_embed
     expire expire_former expire_tries fail_chats issue_token key_ends limits_gone list_invites new_embed new_invite note_embedder
     note_event note_uses open_session own_key password_changed plan_retention redeem_token refuse_sign_in
-    replace_key stopped sweep_chats sweep_documents tenant_of_request try_password waiting_jobs work_on);
+    replace_key stopped_chats sweep_chats sweep_documents tenant_of_request try_password waiting_jobs work_on);
 # The administrator's: they run as the owner too, for a role that has no right on a table; so do views.
 my @administrator = qw(change_key create_account create_key create_tenant delete_account delete_provider delete_tenant
     end_sessions every_tenant find_tenant grant_workspace list_accounts list_embedders list_embeds list_events list_failures

@@ -31,7 +31,7 @@ my $crowd = Exedra::Crowd->new;
 
 sub workers { my @pids = $exedra->worker_pids; return scalar @pids }
 
-sub lines_of { my ($event) = @_; return scalar(() = $exedra->log_text =~ /event=$event\b/g) }
+sub n_events { my ($event) = @_; return scalar(() = $exedra->log_text =~ /event=$event\b/g) }
 
 # So many streams, by all three ways in; `$rest` is what the provider is told.
 sub open_streams {
@@ -71,9 +71,9 @@ sub bad { return grep { $_->{died} || $_->{status} != 200 } @_ }
 # A reload, and that it holds.
 sub reload {
     my (%settings) = @_;
-    my $n = lines_of('reloaded');
+    my $n = n_events('reloaded');
     $exedra->reload(%settings);
-    $crowd->until(sub { lines_of('reloaded') > $n }, 10 * $slack, 'the reload');
+    $crowd->until(sub { n_events('reloaded') > $n }, 10 * $slack, 'the reload');
 }
 
 subtest 'reloads' => sub {

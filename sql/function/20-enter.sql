@@ -117,13 +117,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.resume(bigint, bigint, uuid) IS 'Begin a transaction for the worker that opened a chat: its ticket is the proof, for the key may be gone by now.';
 
-CREATE OR REPLACE FUNCTION exedra.stopped(tenants bigint[], chats bigint[], hashes text[]) RETURNS SETOF int
+CREATE OR REPLACE FUNCTION exedra.stopped_chats(tenants bigint[], chats bigint[], hashes text[]) RETURNS TABLE (place int, gone boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one bigint;
 BEGIN
     RETURN QUERY
-        SELECT u.place::int
+        SELECT u.place::int, false
           FROM unnest(hashes) WITH ORDINALITY u (hash, place)
           LEFT JOIN exedra.credential c ON c.hash = decode(u.hash, 'hex')
           LEFT JOIN exedra.tenant t ON t.id = c.tenant_id
@@ -132,26 +132,26 @@ BEGIN
     -- A visitor of an embed has no key: tenant and embed tell.
     IF '' = ANY (hashes) THEN
         RETURN QUERY
-            SELECT u.place::int FROM unnest(tenants, hashes) WITH ORDINALITY u (tenant_id, hash, place)
+            SELECT u.place::int, false FROM unnest(tenants, hashes) WITH ORDINALITY u (tenant_id, hash, place)
               LEFT JOIN exedra.tenant t ON t.id = u.tenant_id
              WHERE u.hash = '' AND (t.id IS NULL OR t.suspended_at IS NOT NULL);
     END IF;
     FOR one IN SELECT DISTINCT u FROM unnest(tenants) u LOOP
         PERFORM exedra.work_for(one, NULL, 30);
         RETURN QUERY
-            SELECT u.place::int FROM unnest(tenants, chats) WITH ORDINALITY u (tenant_id, chat_id, place)
+            SELECT u.place::int, true FROM unnest(tenants, chats) WITH ORDINALITY u (tenant_id, chat_id, place)
              WHERE u.tenant_id = one
                AND NOT EXISTS (SELECT FROM exedra.open_chat o WHERE o.tenant_id = one AND o.chat_id = u.chat_id);
         IF '' = ANY (hashes) THEN
             RETURN QUERY
-                SELECT u.place::int FROM unnest(tenants, chats, hashes) WITH ORDINALITY u (tenant_id, chat_id, hash, place)
+                SELECT u.place::int, false FROM unnest(tenants, chats, hashes) WITH ORDINALITY u (tenant_id, chat_id, hash, place)
                   JOIN exedra.chat c ON c.tenant_id = one AND c.id = u.chat_id
                   JOIN exedra.embed e ON e.tenant_id = one AND e.id = c.embed_id
                  WHERE u.tenant_id = one AND u.hash = '' AND NOT e.enabled;
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION exedra.stopped(bigint[], bigint[], text[]) IS 'Which of some open chats are to end, because their key, account, tenant or row is gone or shut; asked once a second by processes with open streams.';
+COMMENT ON FUNCTION exedra.stopped_chats(bigint[], bigint[], text[]) IS 'Which of some open chats are to end, because their key, account, tenant or row is gone or shut; asked once a second by processes with open streams.';
 
 CREATE OR REPLACE FUNCTION exedra.fail_chats(worker text, node text, pool text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

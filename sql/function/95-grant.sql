@@ -26,7 +26,7 @@ BEGIN
         exedra.acting_account(bigint), exedra.conversation(bigint, text), exedra.chat_history(bigint, text, bigint, int),
         exedra.open_chat(text, text, text, text, json, text, uuid, text, text, bigint, boolean),
         exedra.close_chat(bigint, bigint, uuid, text, boolean, text, json, json, text, text, text, bigint, bigint, boolean),
-        exedra.stopped(bigint[], bigint[], text[]), exedra.keep_answers(bigint[], bigint[], uuid[], text[]), exedra.fail_chats(text, text, text), exedra.sweep_chats(int), exedra.sweep_documents(int),
+        exedra.stopped_chats(bigint[], bigint[], text[]), exedra.keep_answers(bigint[], bigint[], uuid[], text[]), exedra.fail_chats(text, text, text), exedra.sweep_chats(int), exedra.sweep_documents(int),
         exedra.find_embedder(exedra.embedder_setup, text), exedra.choose_embedder(bigint, text, text, int), exedra.wanted_embedder(bigint, text, text, int),
         exedra.serving_embedder(bigint[], bigint[], text, text, int), exedra.complete_embedding(bigint, bigint), exedra.drop_embedding(bigint, bigint),
         exedra.unembedded(bigint, text, text, int, int), exedra.enqueue_later(text, bigint[], double precision, boolean), exedra.count_jobs(text),

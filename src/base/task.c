@@ -61,8 +61,9 @@ int fail_if_stopped(struct task *task)
 		task->failure.retry_after_s = 1;
 		return fail(task, 503, "server_ending", "The server is being restarted.");
 	}
-	return fail(task, 403, "chat_stopped",
-		"The chat was ended: its key may not be used any more, or its workspace or thread is gone.");
+	if (why == STOP_GONE)
+		return fail(task, 410, "chat_gone", "The chat was ended or deleted meanwhile.");
+	return fail(task, 403, "chat_stopped", "The chat was ended: who asked may not ask any more.");
 }
 
 void fail_clear(struct task *task)

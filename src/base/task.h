@@ -57,7 +57,8 @@ struct identity {
 /* Why work is ended from outside. */
 enum stop {
 	STOP_NOT,
-	STOP_REVOKED, /* who asked may not any more, or what it is about is gone */
+	STOP_REVOKED, /* who asked may not any more */
+	STOP_GONE,    /* what it is about has been deleted */
 	STOP_ENDING,  /* the process ends */
 };
 

@@ -244,14 +244,14 @@ static struct roll call_roll(struct task *task)
 	return roll;
 }
 
-static void stop_chat(int64_t id)
+static void stop_chat(int64_t id, enum stop why)
 {
 	struct open_chat *entry;
 
 	pthread_mutex_lock(&watched.lock);
 	for (entry = watched.first; entry != NULL; entry = entry->next)
 		if (entry->chat->id == id)
-			http_stop_task(entry->chat->task, STOP_REVOKED);
+			http_stop_task(entry->chat->task, why);
 	pthread_mutex_unlock(&watched.lock);
 }
 
@@ -284,7 +284,7 @@ void watch_tick(void)
 		int place = (int)db_int(rows, i, "place");
 
 		if (place >= 1 && place <= roll.n)
-			stop_chat(roll.chats[place - 1]);
+			stop_chat(roll.chats[place - 1], db_true(rows, i, "gone") ? STOP_GONE : STOP_REVOKED);
 	}
 	free(roll.chats);
 	arena_free(task.arena);
