@@ -243,7 +243,7 @@ subtest 'a key is made while its account is shut' => sub {
     psql($db, "SELECT exedra.create_account('acme', 'shut')", as => 'owner');
     my ($tenant, $id) = split /\t/, psql($db, "SELECT tenant_id, id FROM exedra.account WHERE username = 'shut'");
     my $own = "SELECT exedra.work_for($tenant, $id, 10), exedra.replace_key(sha256('own'), '1234')";
-    my %make = (create_key => "SELECT exedra.create_key('acme', 'shut')", open_session => "SELECT exedra.open_session($tenant, $id, sha256('session'), 60)",
+    my %make = (create_key => "SELECT exedra.create_key('acme', 'shut')", open_session => "SELECT exedra.open_session($tenant, $id, NULL, sha256('session'), 60)",
         replace_key => $own);
     for (sort keys %make) {
         is_deeply [overlap("SELECT exedra.suspend_account('acme', 'shut')", $make{$_})], ['', ''], $_;
@@ -251,6 +251,16 @@ subtest 'a key is made while its account is shut' => sub {
         psql($db, "DELETE FROM exedra.credential WHERE account_id = $id");
         psql($db, "SELECT exedra.resume_account('acme', 'shut')", as => 'owner');
     }
+};
+
+subtest 'a password is changed while somebody signs in' => sub {
+    psql($db, "SELECT exedra.create_account('acme', 'moved')", as => 'owner');
+    my ($tenant, $id) = split /\t/, psql($db, "UPDATE exedra.account SET password = 'old' WHERE username = 'moved' RETURNING tenant_id, id");
+    my $change = "SELECT exedra.work_for($tenant, NULL, 30); UPDATE exedra.account SET password = 'new' WHERE id = $id";
+    is_deeply [overlap($change, "SELECT exedra.open_session($tenant, $id, 'old', sha256('session'), 60)")], ['', ''], 'both come to their end';
+    is psql($db, "SELECT count(*) FROM exedra.credential WHERE account_id = $id"), 0, 'the old one opens nothing';
+    psql($db, "SELECT exedra.open_session($tenant, $id, 'new', sha256('session'), 60)");
+    is psql($db, "SELECT count(*) FROM exedra.credential WHERE account_id = $id"), 1, 'the new one does';
 };
 
 subtest 'a limit is set while another is taken back' => sub {

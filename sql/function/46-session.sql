@@ -107,14 +107,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION exedra.expire_tries(int) IS 'Forget at most so many tries that count no more: anybody may try any name, and each has a row; how many.';
 
-CREATE OR REPLACE FUNCTION exedra.open_session(tenant bigint, account bigint, session bytea, lifetime_s int) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION exedra.open_session(tenant bigint, account bigint, password text, session bytea, lifetime_s int) RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ends timestamptz := now() + make_interval(secs => lifetime_s);
 BEGIN
     PERFORM exedra.work_for(tenant, account, 30);
     -- Held: else the session of an account that is just being shut, or given another role, would not be told.
-    PERFORM FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account FOR SHARE;
+    PERFORM FROM exedra.account a
+      WHERE a.tenant_id = tenant AND a.id = account AND (open_session.password IS NULL OR a.password = open_session.password)
+        FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
     INSERT INTO exedra.credential (hash, tenant_id, account_id, role, kind, expires_at, account_suspended_at)
     SELECT session, a.tenant_id, a.id, a.role, 'session', ends, a.suspended_at
       FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account;
@@ -125,7 +130,7 @@ BEGIN
     PERFORM exedra.note_event('session.open', a.id, a.username) FROM exedra.account a WHERE a.tenant_id = tenant AND a.id = account;
     RETURN ends;
 END $$;
-COMMENT ON FUNCTION exedra.open_session(bigint, bigint, bytea, int) IS 'A session of an account that has shown its password; returns when it ends.';
+COMMENT ON FUNCTION exedra.open_session(bigint, bigint, text, bytea, int) IS 'A session of an account that has shown its password, which is this as stored (NULL = none was wanted); when it ends, or NULL where that is not so any more.';
 
 CREATE OR REPLACE FUNCTION exedra.close_session(session bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

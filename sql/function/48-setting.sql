@@ -195,7 +195,7 @@ BEGIN
     IF a.id IS NULL OR NOT exedra.setting_on('simple_sso') OR NOT exedra.setting_on('multi_user') THEN
         RETURN;
     END IF;
-    PERFORM exedra.open_session(used.tenant_id, used.account_id, session, lifetime_s);
+    PERFORM exedra.open_session(used.tenant_id, used.account_id, NULL, session, lifetime_s);
     outcome := 'done';
     account := exedra.json_user(a);
 END $$;

@@ -43,7 +43,7 @@ BEGIN
         exedra.file_hash(exedra.file), exedra.json_origin(exedra.document, exedra.file), exedra.file_head(exedra.file), exedra.file_tail(exedra.file, text), exedra.file_collection(exedra.file),
         exedra.json_knowledge(exedra.workspace, text), exedra.workspace_files(bigint, bigint),
         exedra.role_name(int), exedra.json_user(exedra.account), exedra.other_admins(bigint), exedra.change_user(bigint, jsonb),
-        exedra.begin_sign_in(text, text), exedra.open_session(bigint, bigint, bytea, int), exedra.close_session(bytea),
+        exedra.begin_sign_in(text, text), exedra.open_session(bigint, bigint, text, bytea, int), exedra.close_session(bytea),
         exedra.new_invite(bytea, text, bigint[]), exedra.list_invites(), exedra.disable_invite(bigint), exedra.claim_invite(bytea, text, text),
         exedra.replace_key(bytea, text), exedra.own_key(), exedra.key_ends(bytea),
         exedra.known_settings(), exedra.check_setting(text, text), exedra.put_settings(jsonb), exedra.setting_on(text),

@@ -68,14 +68,16 @@ static int open_session(struct request *req, PGresult *who, const char *name)
 	struct arena *arena = req->task.arena;
 	const char *token = secret_new_token(arena, "ses-exd-");
 	unsigned char hash[32];
-	const char *args[] = {db_text(who, 0, "tenant_id"), db_text(who, 0, "account_id"), (const char *)hash,
-		db_int_arg(arena, SESSION_S)};
-	const int lengths[] = {0, 0, sizeof(hash), 0};
-	struct db_call call = {.stmt = &sql_account_open_session, .args = args, .n_args = 4, .lengths = lengths};
+	const char *args[] = {db_text(who, 0, "tenant_id"), db_text(who, 0, "account_id"), db_text(who, 0, "password"),
+		(const char *)hash, db_int_arg(arena, SESSION_S)};
+	const int lengths[] = {0, 0, 0, sizeof(hash), 0};
+	struct db_call call = {.stmt = &sql_account_open_session, .args = args, .n_args = 5, .lengths = lengths};
 
 	secret_sha256(token, strlen(token), hash);
 	if (db_run(&req->task, &call, 1) < 0)
 		return -1;
+	if (db_text(call.rows, 0, "ends") == NULL) /* it was changed while it was being compared */
+		return fail(&req->task, 400, "sign_in_refused", WRONG);
 	set_cookie(req, token, SESSION_S);
 	return reply_session(req, args[1], name, (int)db_int(who, 0, "role"), token, db_text(call.rows, 0, "ends"), "");
 }

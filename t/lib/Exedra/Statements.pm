@@ -52,7 +52,7 @@ our %PARAMETERS = (
     'knowledge/list' => [['NULL', 30, 0], ["'%w%'", 30, 0]], 'knowledge/show' => [["'SLUG'", 'true'], ["'SLUG'", 'false']],
     'knowledge/update' => [["'SLUG'", "'Other'", "'What for'"]],
     'knowledge/files' => [["'SLUG'", 'NULL', "'name'", 'false', 30, 0], ['NULL', "'%a%'", "'created_at'", 'true', 30, 0]],
-    'account/begin_sign_in' => [["'t5000'", "'anna'"]], 'account/open_session' => [['TENANT', 'TENANT', "sha256('session')", 3600]],
+    'account/begin_sign_in' => [["'t5000'", "'anna'"]], 'account/open_session' => [['TENANT', 'TENANT', 'NULL', "sha256('session')", 3600]],
     'account/close_session' => [['HASH']], 'account/replace_key' => [["sha256('own')", "'ends'"], ['NULL', "''"]], 'account/own_key' => [[]],
     'event/origin' => [["'192.0.2.1'", "'req-1'", "'key'"]], 'event/note' => [["'chat.export'", 'NULL', 'NULL', "'{}'"]],
     'event/list' => [['NULL', 'NULL', 'NULL', 50], [1000000, 'NULL', "'key.create'", 50], ['NULL', 5, 'NULL', 50], ['NULL', 5, "'key.create'", 50]],
