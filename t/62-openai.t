@@ -333,6 +333,11 @@ subtest 'calls of tools' => sub {
     my @odd = map { @{ $_->{choices}[0]{delta}{tool_calls} // [] } } @{ chunks(frames({ model => 'odd-tools', %with })) };
     is_deeply [grep { ref $_ ne 'HASH' || ($_->{index} // '') !~ /^\d+$/ } @odd], [], 'pieces that are none are left out';
     is ref post({ model => 'odd-tools', %with })->{json}{choices}, 'ARRAY', '… whole too';
+    # As many as OpenAI takes, each with 25 parameters that are described.
+    my %parameters = map { ("parameter_$_" => { type => 'string', description => 'what it is', enum => ['a', 'b'] }) } 1 .. 25;
+    my @many = map { { type => 'function', function => { name => "f$_", description => 'does it', parameters => { type => 'object', properties => \%parameters, required => [] } } } } 1 .. 128;
+    is post({ model => $slug, messages => [user('128 tools')], tools => \@many })->{status}, 200, '128 tools';
+    is_deeply asked('128 tools')->{tools}, \@many, '… go to the model';
     is psql($db, "SELECT DISTINCT state FROM exedra.chat WHERE prompt = 'use them'"), 'done', 'on record as answered';
 };
 

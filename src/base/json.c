@@ -417,8 +417,10 @@ static int pass_key(struct check *check, enum want *want)
 
 	if (peek(check) != '"')
 		return refuse_here(check);
-	if (++check->keys_seen > JSON_MAX_KEYS && !check->ours)
-		return refuse(check, "json_keys", from, "more than %d keys", JSON_MAX_KEYS);
+	if (!check->ours && check->n_keys - check->levels[check->depth - 1].first_key == JSON_MAX_KEYS)
+		return refuse(check, "json_keys", from, "more than %d keys in one object", JSON_MAX_KEYS);
+	if (!check->ours && ++check->keys_seen > JSON_MOST_KEYS)
+		return refuse(check, "json_keys", from, "more than %d keys", JSON_MOST_KEYS);
 	if (take_string(check, &says, &len) < 0)
 		return -1;
 	note_key(check, from, says, len);

@@ -9,9 +9,10 @@
 #include "base/task.h"
 
 enum {
-	JSON_MAX_DEPTH = 32,   /* arrays and objects inside each other */
-	JSON_MAX_KEYS = 10000, /* members, over the whole text */
-	JSON_MAX_NUMBER = 400, /* characters of a number: DBL_MIN written out has 330 */
+	JSON_MAX_DEPTH = 32,    /* arrays and objects inside each other */
+	JSON_MAX_KEYS = 10000,  /* members of one object */
+	JSON_MOST_KEYS = 50000, /* over the whole text: 128 tools whose 25 parameters are described have 15,000 */
+	JSON_MAX_NUMBER = 400,  /* characters of a number: DBL_MIN written out has 330 */
 };
 
 struct json_fault {
