@@ -596,3 +596,12 @@ const char *json_text(struct arena *arena, struct json_object *value)
 		arena_exhausted(arena);
 	return arena_strdup(arena, text);
 }
+
+struct json_object *json_member(struct json_object *object, const char *name, enum json_type type)
+{
+	struct json_object *value;
+
+	if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, name, &value))
+		return NULL;
+	return json_object_is_type(value, type) ? value : NULL;
+}

@@ -37,6 +37,8 @@ struct json_object *json_ours(struct arena *, const char *text);
 
 /* Give an object just made to the arena; returns it.  NULL, when json-c had no memory, ends the task's work there. */
 struct json_object *json_keep(struct arena *, struct json_object *);
+/* A member of this type; NULL when there is none, or `object` is no object. */
+struct json_object *json_member(struct json_object *object, const char *name, enum json_type);
 /* As compact text, slashes as they are; the arena's. */
 const char *json_text(struct arena *, struct json_object *);
 

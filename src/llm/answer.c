@@ -33,15 +33,6 @@ static int pass_on(struct answer *answer, const char *text, size_t len, enum llm
 	return cut_if_endless(answer);
 }
 
-static struct json_object *member(struct json_object *object, const char *name, enum json_type type)
-{
-	struct json_object *value;
-
-	if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, name, &value))
-		return NULL;
-	return json_object_is_type(value, type) ? value : NULL;
-}
-
 static int pass_text(struct answer *answer, struct json_object *text, enum llm_kind kind)
 {
 	if (!json_object_is_type(text, json_type_string))
@@ -60,7 +51,7 @@ static int pass_parts(struct answer *answer, struct json_object *list, enum llm_
 		part = json_object_array_get_idx(list, i);
 		thinking =
 			json_object_is_type(part, json_type_object) ? json_object_object_get(part, "thinking") : NULL;
-		stop = pass_text(answer, member(part, "text", json_type_string), kind);
+		stop = pass_text(answer, json_member(part, "text", json_type_string), kind);
 		if (stop == 0)
 			stop = pass_text(answer, thinking, LLM_REASONING);
 		if (stop == 0 && kind == LLM_TEXT)
@@ -72,10 +63,10 @@ static int pass_parts(struct answer *answer, struct json_object *list, enum llm_
 /* Reasoning has two names; who sends both means the same by them. */
 static int pass_reasoning(struct answer *answer, struct json_object *delta)
 {
-	struct json_object *text = member(delta, "reasoning_content", json_type_string);
+	struct json_object *text = json_member(delta, "reasoning_content", json_type_string);
 	bool said = text != NULL && json_object_get_string_len(text) > 0;
 
-	return pass_text(answer, said ? text : member(delta, "reasoning", json_type_string), LLM_REASONING);
+	return pass_text(answer, said ? text : json_member(delta, "reasoning", json_type_string), LLM_REASONING);
 }
 
 static int pass_content(struct answer *answer, struct json_object *delta)
@@ -85,12 +76,12 @@ static int pass_content(struct answer *answer, struct json_object *delta)
 
 	if (stop == 0)
 		stop = pass_parts(answer, content, LLM_TEXT);
-	return stop == 0 ? pass_text(answer, member(delta, "refusal", json_type_string), LLM_REFUSAL) : stop;
+	return stop == 0 ? pass_text(answer, json_member(delta, "refusal", json_type_string), LLM_REFUSAL) : stop;
 }
 
 static int pass_tool_calls(struct answer *answer, struct json_object *from)
 {
-	struct json_object *calls = member(from, "tool_calls", json_type_array);
+	struct json_object *calls = json_member(from, "tool_calls", json_type_array);
 	struct str *out;
 
 	if (calls == NULL || answer->call->on_tool_calls == NULL)
@@ -112,7 +103,8 @@ static int pass_tool_calls(struct answer *answer, struct json_object *from)
 /* A word of the provider's for the log: only one that cannot hold a key. */
 static const char *plain_word(struct answer *answer, struct json_object *error, const char *name)
 {
-	struct json_object *number = member(error, name, json_type_int), *value = member(error, name, json_type_string);
+	struct json_object *number = json_member(error, name, json_type_int),
+			   *value = json_member(error, name, json_type_string);
 	const char *word = value == NULL ? "" : json_object_get_string(value);
 
 	if (number != NULL)
@@ -133,7 +125,7 @@ static void log_error(struct answer *answer, struct json_object *error)
 static int status_of(struct json_object *error)
 {
 	static const int statuses[] = {400, 404, 413, 422, 429, 503, 529};
-	struct json_object *code = member(error, "code", json_type_int);
+	struct json_object *code = json_member(error, "code", json_type_int);
 	size_t i;
 
 	for (i = 0; code != NULL && i < sizeof(statuses) / sizeof(statuses[0]); i++)
@@ -167,7 +159,7 @@ static int note_finish(struct answer *answer, struct json_object *choice)
 /* There is one answer to a question; by which number it goes, its first piece says. */
 static bool is_other(struct answer *answer, struct json_object *choice)
 {
-	struct json_object *index = member(choice, "index", json_type_int);
+	struct json_object *index = json_member(choice, "index", json_type_int);
 	int64_t number = index == NULL ? 0 : json_object_get_int64(index);
 
 	if (!answer->chosen)
@@ -179,13 +171,13 @@ static bool is_other(struct answer *answer, struct json_object *choice)
 /* Pieces are a `delta`, whole answers a `message`; some services send one as the event of a stream, others both. */
 static int take_choice(struct answer *answer, struct json_object *choice)
 {
-	struct json_object *delta = member(choice, "delta", json_type_object), *error = remark_error(choice);
+	struct json_object *delta = json_member(choice, "delta", json_type_object), *error = remark_error(choice);
 	int stop = 0;
 
 	if (!json_object_is_type(choice, json_type_object) || is_other(answer, choice))
 		return 0;
 	if (delta == NULL && answer->said == 0)
-		delta = member(choice, "message", json_type_object);
+		delta = json_member(choice, "message", json_type_object);
 	if (delta != NULL) {
 		stop = pass_reasoning(answer, delta);
 		if (stop == 0)
@@ -200,7 +192,7 @@ static int take_choice(struct answer *answer, struct json_object *choice)
 
 static int take_object(struct answer *answer, struct json_object *object)
 {
-	struct json_object *choices = member(object, "choices", json_type_array), *error = remark_error(object);
+	struct json_object *choices = json_member(object, "choices", json_type_array), *error = remark_error(object);
 	size_t i, n = choices == NULL ? 0 : json_object_array_length(choices);
 	int stop = 0;
 

@@ -5,14 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-static struct json_object *member(struct json_object *object, const char *name, enum json_type type)
-{
-	struct json_object *value;
-
-	if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, name, &value))
-		return NULL;
-	return json_object_is_type(value, type) ? value : NULL;
-}
+#include "base/json.h"
 
 /* ---- how it ended ---- */
 
@@ -38,7 +31,7 @@ static const struct ending {
 
 enum remark_end remark_finish(struct json_object *choice, const char **reason)
 {
-	struct json_object *said = member(choice, "finish_reason", json_type_string);
+	struct json_object *said = json_member(choice, "finish_reason", json_type_string);
 	size_t i;
 
 	if (said == NULL)
@@ -75,7 +68,7 @@ static bool says_nothing(struct json_object *error)
 
 struct json_object *remark_error(struct json_object *from)
 {
-	struct json_object *error, *object = member(from, "object", json_type_string);
+	struct json_object *error, *object = json_member(from, "object", json_type_string);
 
 	if (!json_object_is_type(from, json_type_object))
 		return NULL;
@@ -113,17 +106,18 @@ static void take_usage(struct json_object *usage, struct llm_usage *to)
 
 	learn(&to->prompt_tokens, prompt == 0 ? -1 : prompt); /* no question has none: nobody counted */
 	learn(&to->completion_tokens, count(usage, "completion_tokens"));
-	learn(&to->cached_tokens, count(member(usage, "prompt_tokens_details", json_type_object), "cached_tokens"));
+	learn(&to->cached_tokens,
+		count(json_member(usage, "prompt_tokens_details", json_type_object), "cached_tokens"));
 	learn(&to->reasoning_tokens,
-		count(member(usage, "completion_tokens_details", json_type_object), "reasoning_tokens"));
+		count(json_member(usage, "completion_tokens_details", json_type_object), "reasoning_tokens"));
 }
 
 void remark_usage(struct json_object *answer, struct llm_usage *to)
 {
-	struct json_object *choices = member(answer, "choices", json_type_array);
+	struct json_object *choices = json_member(answer, "choices", json_type_array);
 
 	if (choices != NULL && json_object_array_length(choices) > 0) /* Moonshot */
-		take_usage(member(json_object_array_get_idx(choices, 0), "usage", json_type_object), to);
-	take_usage(member(member(answer, "x_groq", json_type_object), "usage", json_type_object), to);
-	take_usage(member(answer, "usage", json_type_object), to);
+		take_usage(json_member(json_object_array_get_idx(choices, 0), "usage", json_type_object), to);
+	take_usage(json_member(json_member(answer, "x_groq", json_type_object), "usage", json_type_object), to);
+	take_usage(json_member(answer, "usage", json_type_object), to);
 }

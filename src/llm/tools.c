@@ -35,12 +35,9 @@ struct piece {
 
 static const char *text_of(struct json_object *object, const char *name)
 {
-	struct json_object *value;
+	struct json_object *value = json_member(object, name, json_type_string);
 
-	if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, name, &value) ||
-		!json_object_is_type(value, json_type_string) || json_object_get_string_len(value) == 0)
-		return NULL;
-	return json_object_get_string(value);
+	return json_object_get_string_len(value) == 0 ? NULL : json_object_get_string(value);
 }
 
 /* A text as it is; an object or a list as JSON, since that is what the text would be. */
@@ -58,13 +55,12 @@ static const char *arguments_of(struct arena *arena, struct json_object *functio
 /* False for what is no piece of a call. */
 static bool read_piece(struct arena *arena, struct json_object *from, struct piece *piece)
 {
-	struct json_object *index, *function;
+	struct json_object *index = json_member(from, "index", json_type_int), *function;
 
 	if (!json_object_is_type(from, json_type_object))
 		return false;
 	*piece = (struct piece){.index = NO_INDEX, .id = text_of(from, "id"), .whole = from};
-	if (json_object_object_get_ex(from, "index", &index) && json_object_is_type(index, json_type_int) &&
-		json_object_get_int64(index) >= 0)
+	if (index != NULL && json_object_get_int64(index) >= 0)
 		piece->index = json_object_get_int64(index);
 	piece->custom = json_object_object_get_ex(from, "custom", &function) && function != NULL;
 	if (!piece->custom && !json_object_object_get_ex(from, "function", &function))
