@@ -179,5 +179,21 @@ subtest 'what a model is shown' => sub {
     ok $asking->stop, 'exedra ends well';
 };
 
+# Contract, section 4.4: what has been said so far is taken away, and that is also what is being answered.
+subtest 'a reset while a model answers' => sub {
+    my $model = start_model(deltas => [map { "$_ " } 1 .. 8], pause => 0.2);
+    my $asking = start_exedra(db => $db, settings => { 'llm.url' => $model->{url}, 'llm.model' => 'test-model' });
+    workspace($asking, $key, 'Under way', chatMode => 'chat');
+    my $stream = http_stream($asking, POST => '/v1/workspace/under-way/stream-chat', key => $key, json => { message => 'slow', sessionId => 's1' });
+    like $stream->next->{data}, qr/textResponseChunk/, 'an answer has begun';
+    is chat($asking, $key, 'under-way', { reset => \1, sessionId => 's1' })->{json}{textResponse}, 'Chat history was reset!', 'its session is reset';
+    my @events = map { json_value($_->{data}) } $stream->events;
+    is $events[-1]{type}, 'finalizeResponseStream', 'it comes to its end';
+    is psql($db, "SELECT state, include, answer FROM exedra.chat WHERE id = $events[-1]{chatId}"), "done\tf\t" . join('', map { "$_ " } 1 .. 8), 'is on record, and stays reset';
+    chat($asking, $key, 'under-way', { message => 'anew', sessionId => 's1' });
+    is_deeply [map { $_->{content} } grep { $_->{role} eq 'user' } @{ ($model->requests)[-1]{json}{messages} }], ['anew'], 'no model is shown it';
+    ok $asking->stop, 'exedra ends well';
+};
+
 ok $exedra->stop, 'exedra ends well';
 done_testing;

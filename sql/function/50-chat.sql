@@ -171,9 +171,10 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'chat_gone' USING ERRCODE = 'EX410';
     END IF;
+    -- What was reset while it was answered stays so.
     UPDATE exedra.chat c
-       SET state = close_chat.state::exedra.chat_state, include = close_chat.include, answer = close_chat.answer, sources = close_chat.sources,
-           metrics = close_chat.metrics, reason = close_chat.reason, changed_at = now()
+       SET state = close_chat.state::exedra.chat_state, include = close_chat.include AND c.include, answer = close_chat.answer,
+           sources = close_chat.sources, metrics = close_chat.metrics, reason = close_chat.reason, changed_at = now()
      WHERE c.tenant_id = tenant AND c.id = chat
     RETURNING c.workspace_id, c.account_id INTO room, who;
     IF provider IS NOT NULL THEN
