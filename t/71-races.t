@@ -210,6 +210,22 @@ subtest 'a user goes while they work' => sub {
     is orphans(), '', 'nothing hangs in the air';
 };
 
+# What is not there is passed over, also when it goes in the middle.
+subtest 'one of many goes while they are put in' => sub {
+    my ($tenant, $room) = split /\t/, psql($db, "SELECT tenant_id, id FROM exedra.workspace WHERE slug = 'door'");
+    my $in = "SELECT exedra.work_for($tenant, NULL, 30)";
+    document($exedra, $key, "many$_", "One of many $_.") for 1 .. 3;
+    my @id = split /\n/, psql($db, "SELECT id FROM exedra.document WHERE title LIKE 'many%' ORDER BY title");
+    my $put = slurp('sql/workspace_document/put.sql') =~ s/\$1/$room/gr =~ s/\$2/"'{" . join(',', @id) . "}'"/egr =~ s/^--.*\n//gmr =~ s/;\s*\z//r;
+    is_deeply [overlap("$in; DELETE FROM exedra.document WHERE tenant_id = $tenant AND id = $id[1]", "$in; $put")], ['', ''], 'a document';
+    is psql($db, "SELECT string_agg(d.title, ' ' ORDER BY l.id) FROM exedra.workspace_document l JOIN exedra.document d ON d.id = l.document_id
+        WHERE l.workspace_id = $room AND d.title LIKE 'many%'"), 'many1.txt many3.txt', 'the others are in';
+    my @members = map { person("many$_") } 1 .. 3;
+    is_deeply [overlap("$in; DELETE FROM exedra.account WHERE tenant_id = $tenant AND id = $members[1]",
+        "$in; SELECT exedra.set_members($room, '{" . join(',', @members) . "}', true)")], ['', ''], 'an account';
+    is_deeply [map { $_->{username} } @{ admin(GET => "admin/workspaces/$room/users")->{json}{users} }], [qw(many1 many3)], 'the others are let in';
+};
+
 # A text belongs to all documents that show it, a file to all that were read in it: both go with the last one.
 subtest 'the last documents of a text go together' => sub {
     my $tenant = psql($db, "SELECT id FROM exedra.tenant WHERE name = 'acme'");

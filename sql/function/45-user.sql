@@ -130,8 +130,10 @@ BEGIN
         DELETE FROM exedra.workspace_account m WHERE m.tenant_id = own AND m.workspace_id = workspace AND m.account_id <> ALL (accounts);
         GET DIAGNOSTICS gone = ROW_COUNT;
     END IF;
+    -- Held: else one that is deleted at the same moment would keep out all the others.
     INSERT INTO exedra.workspace_account (tenant_id, workspace_id, account_id)
     SELECT own, workspace, a.id FROM unnest(accounts) u (id) JOIN exedra.account a ON a.tenant_id = own AND a.id = u.id
+       FOR KEY SHARE OF a
         ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS n = ROW_COUNT;
     IF n + gone > 0 THEN
