@@ -78,6 +78,7 @@ subtest 'whose' => sub {
     is new_thread({}, key => $account{bea}{key})->{user_id}, $id{bea}, 'an account\'s own';
     is new_thread({ userId => 0 + $id{bob} }, key => $account{bea}{key})->{user_id}, $id{bea}, '… whoever is named';
     is new_thread({ userId => 0 + $id{bob} }, key => $account{max}{key})->{user_id}, $id{bob}, 'a manager may name another';
+    is new_thread({ userId => 0 }, key => $_->[0])->{user_id}, $_->[1], 'userId 0 names nobody' for [$key, undef], [$account{max}{key}, $id{max}];
     # Contract, no. 44: the published example has userId 1, and programs send it to servers that have no accounts.
     exedractl($db, qw(setting set acme multi_user off));
     is new_thread({ userId => $_ })->{user_id}, undef, "userId $_ is nobody where multi_user is off" for 0 + $id{bea}, 999;
@@ -167,6 +168,8 @@ subtest 'acting as an account' => sub {
     is_deeply [map { $_->{content} } grep { $_->{role} eq 'user' } @{ history('shared') }], ['bea 1', 'nobody 1', 'bea 2', 'unknown 1', 'bob 1'], 'the history has all';
     is psql($db, "SELECT string_agg(coalesce(a.username, '-'), ' ' ORDER BY c.id) FROM exedra.chat c LEFT JOIN exedra.account a ON a.id = c.account_id
         WHERE c.prompt IN ('bea 1', 'nobody 1', 'unknown 1', 'bob 1')"), 'bea - - bob', 'each is on record as whose it is';
+    $as->('chat', 'zero 1', 0, $account{max}{key});
+    is psql($db, "SELECT a.username FROM exedra.chat c JOIN exedra.account a ON a.id = c.account_id WHERE c.prompt = 'zero 1'"), 'max', '0 names nobody';
     is call(POST => '/shared/chat', { message => 'x', userId => $_ })->{status}, 422, 'a wrong type: ' . json_text($_) for 'x', 1.5, [], {};
 };
 

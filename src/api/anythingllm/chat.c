@@ -127,7 +127,8 @@ static int read_act_as(struct talk *talk)
 		return 0;
 	if (!json_object_is_type(value, json_type_int))
 		return field_refuse(&talk->req->task, "userId", "a whole number");
-	talk->chat.act_as = json_object_get_string(value);
+	if (json_object_get_int64(value) != 0) /* 0 names nobody, as in thread/new */
+		talk->chat.act_as = json_object_get_string(value);
 	return 0;
 }
 

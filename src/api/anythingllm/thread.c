@@ -52,6 +52,8 @@ int anythingllm_thread_new(struct request *req)
 
 	if (user != NULL && !json_object_is_type(user, json_type_int))
 		return field_refuse(&req->task, "userId", "a whole number");
+	if (json_object_get_int64(user) == 0) /* as the original has it: programs that name nobody send it */
+		user = NULL;
 	if (read_name(req, &name) < 0 || read_slug(req, &slug) < 0)
 		return -1;
 	rows = db_rows(&req->task, &sql_thread_create,
