@@ -145,6 +145,8 @@ subtest 'preferences' => sub {
     unlike admin(GET => 'system')->{body} . exedractl($db, qw(setting list acme)), qr/hub-secret/, 'and not shown';
     $set->({ default_system_prompt => 'Speak plainly.' }, { default_prompt => 'Speak plainly.' });
     is workspace($exedra, $acme->{key}, 'Plain')->{openAiPrompt}, 'Speak plainly.', 'new workspaces have it';
+    $set->({ default_system_prompt => 'x' x 65536 }, { default_prompt => 'x' x 65536 }, 'a prompt as long as exedractl takes it');
+    like admin(POST => 'admin/preferences', { default_system_prompt => 'x' x 65537 })->{json}{error}, qr/^default_system_prompt is too long/, 'a longer one is refused';
     $set->({ default_system_prompt => '', support_email => undef }, { default_prompt => '-', support_email => '-' }, 'nothing takes it back');
 };
 

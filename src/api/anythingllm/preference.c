@@ -108,7 +108,8 @@ static const char *fit(struct request *req, const struct preference *p, const ch
 {
 	struct arena *arena = req->task.arena;
 
-	if (strlen(text) > MOST_BYTES / 4)
+	/* What is sealed, or put into JSON, grows. */
+	if (strlen(text) > (size_t)(p->kind == TEXT ? MOST_BYTES : MOST_BYTES / 4))
 		return NULL;
 	switch (p->kind) {
 	case TEXT:
