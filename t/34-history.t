@@ -141,8 +141,11 @@ subtest 'reset' => sub {
     like $got->{json}{textResponse}, qr/Black Sea/, 'reset with a question: it is answered';
     is $reset->(), 'bea s1, ben main, tenant main', 'after the reset';
     is_deeply asked('reset', '', $who{ben}), ['Danube anew'], 'so the history begins with it';
+    $got = chat($exedra, $who{ben}, 'reset', { message => 'Danube once more', reset => \1, mode => 'nonsense' });
+    like $got->{json}{textResponse}, qr/Black Sea/, 'a mode that is none is passed over then, and the question is not';
+    is_deeply [map { $_->{type} // $_->{content} } @{ chats('reset', '', $who{ben})->{json}{history} }], ['Danube once more', 'chat'], 'it is asked as chat';
     is chat($exedra, $key, 'none', { reset => \1 })->{json}{error}, 'Workspace none is not a valid workspace.', 'an unknown workspace';
-    is $reset->(), 'bea s1, ben main, tenant main', 'threads and all others were left alone';
+    is $reset->(), 'bea s1, ben main, tenant main, anew', 'threads and all others were left alone';
 };
 
 subtest 'what a model is shown' => sub {

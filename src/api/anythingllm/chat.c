@@ -174,7 +174,10 @@ static int read_question(struct talk *talk)
 		return refuse(talk);
 	if (json_object_is_type(message, json_type_string) && json_object_get_string_len(message) > 0)
 		talk->chat.message = json_object_get_string(message);
-	if (talk->reset && (talk->chat.message == NULL || !known_mode(talk->chat.mode)))
+	/* A reset asks for no message, and passes over a mode that is none. */
+	if (talk->reset && !known_mode(talk->chat.mode))
+		talk->chat.mode = "chat";
+	if (talk->reset)
 		return 0;
 	if (talk->chat.message == NULL)
 		fail_field(&req->task, 400, "message_empty", "message", "Message is empty");
@@ -357,7 +360,7 @@ static int ask(struct request *req, bool streamed)
 		return -1;
 	if (talk->reset && opening_reset(&talk->chat) < 0)
 		return tell_unknown(talk);
-	if (talk->reset && (talk->chat.message == NULL || !known_mode(talk->chat.mode))) {
+	if (talk->reset && talk->chat.message == NULL) {
 		send_whole(talk, "Chat history was reset!", true, false);
 		return 0;
 	}
