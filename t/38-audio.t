@@ -184,6 +184,13 @@ subtest 'the route of OpenAI' => sub {
     is_deeply [$got->{headers}{'content-type'} =~ /^text\/plain/, $got->{body}], [1, "1\n00:00:00,000 --> 00:00:01,500\n$words\n"], 'as subtitles';
     $got = $ask->(wav($words = words()), model => 'x', response_format => 'verbose_json', 'timestamp_granularities[]' => 'word');
     is_deeply [@{ $got->{json} }{qw(text task duration)}], [$words, 'transcribe', 1.5], 'in many words';
+    my $timed = sub { my @times = @_; return Exedra::Form::upload_form($exedra, Exedra::Form::form(part(file => wav($words = words()), filename => 'a.wav'),
+        part(response_format => 'verbose_json'), map { part('timestamp_granularities[]' => $_) } @times), target => '/v1/audio/transcriptions', key => $key) };
+    for my $times (['word'], ['segment'], ['word', 'segment']) {
+        is $timed->(@$times)->{status}, 200, "times of: @$times";
+        is $provider->last_request("hear $words")->{json}{'timestamp_granularities[]'}, "@$times", 'all that was wanted is asked for';
+    }
+    is_deeply [map { $timed->(@$_)->{status} } ['word', 'letter'], ['letter', 'word']], [400, 400], 'other times there are not';
     $got = $ask->(wav($words = words()), model => 'x', stream => 'true');
     is_deeply [map { json_value($_) } $got->{body} =~ /^data: (.*)$/mg], [{ type => 'transcript.text.delta', delta => $words }, { type => 'transcript.text.done', text => $words }], 'as events';
     is $ask->(wav(words()), %$_)->{status}, 400, json_text($_) for { response_format => 'xml' }, { temperature => '2' }, { temperature => 'warm' }, { language => "e\r\nX: y" }, { stream => 'maybe' };

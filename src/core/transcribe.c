@@ -77,7 +77,8 @@ static void write_letter(struct arena *arena, const struct recording *recording,
 	put_field(letter->head, boundary, "language", recording->language);
 	put_field(letter->head, boundary, "prompt", recording->prompt);
 	put_field(letter->head, boundary, "temperature", recording->temperature);
-	put_field(letter->head, boundary, "timestamp_granularities[]", recording->granularities);
+	put_field(letter->head, boundary, "timestamp_granularities[]", recording->granularities[0]);
+	put_field(letter->head, boundary, "timestamp_granularities[]", recording->granularities[1]);
 	str_printf(letter->head,
 		"--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"%s\"\r\nContent-Type: %s\r\n\r\n",
 		boundary, name_of(arena, recording),

@@ -14,7 +14,8 @@ struct recording {
 	const char *name; /* what it is called, for who knows no kind; NULL: nothing */
 	/* What else the service is told; NULL: nothing. */
 	const char *format; /* of the answer; NULL: json */
-	const char *language, *prompt, *temperature, *granularities;
+	const char *language, *prompt, *temperature;
+	const char *granularities[2]; /* words, segments, or both */
 };
 
 struct transcript {

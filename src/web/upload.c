@@ -44,16 +44,22 @@ static int begin_file(struct reader *reader, const struct multipart_part *part)
 static int on_part(void *arg, const struct multipart_part *part)
 {
 	struct reader *reader = arg;
-	struct upload_field *field;
+	struct upload_field *field, *full = NULL;
 
 	if (part->filename != NULL)
 		return begin_file(reader, part);
-	for (field = reader->upload->fields; field->name != NULL; field++)
-		if (strcmp(field->name, part->name) == 0) {
-			field->twice = field->value != NULL;
-			reader->field = field->twice ? NULL : field;
+	for (field = reader->upload->fields; field->name != NULL; field++) {
+		if (strcmp(field->name, part->name) != 0)
+			continue;
+		if (field->value == NULL) {
+			reader->field = field;
 			reader->value = str_new(reader->req->task.arena);
+			return 0;
 		}
+		full = field;
+	}
+	if (full != NULL)
+		full->twice = true;
 	return 0;
 }
 

@@ -18,8 +18,10 @@ struct upload_field {
 };
 
 struct upload {
-	const char *file_field;      /* what the form calls the file */
-	struct upload_field *fields; /* a list that ends with one without a name; others are passed over */
+	const char *file_field; /* what the form calls the file */
+	/* A list that ends with one without a name; others are passed over.  A name stands in it as often as its values
+	 * are wanted. */
+	struct upload_field *fields;
 	/* Where the bytes go: file_open() and file_add() of core/file.h, or what acts like them. */
 	struct file *file;
 	int (*open)(struct task *, struct file *);

@@ -11,7 +11,7 @@
 #include "web/stream.h"
 #include "web/upload.h"
 
-enum { MODEL, LANGUAGE, PROMPT, FORMAT, TEMPERATURE, GRANULARITIES, STREAM_IT, N_FIELDS };
+enum { MODEL, LANGUAGE, PROMPT, FORMAT, TEMPERATURE, GRANULARITIES, GRANULARITIES_TOO, STREAM_IT, N_FIELDS };
 
 static bool is_one_of(const char *word, const char *const *words)
 {
@@ -33,11 +33,13 @@ static int check_fields(struct request *req, const struct upload_field *fields)
 	static const char *const granularities[] = {"word", "segment", NULL};
 	static const char *const flags[] = {"true", "false", NULL};
 	const char *temperature = fields[TEMPERATURE].value, *language = fields[LANGUAGE].value;
+	int i;
 
 	if (fields[FORMAT].value != NULL && !is_one_of(fields[FORMAT].value, formats))
 		return refuse(req, "response_format", "json, text, srt, verbose_json or vtt");
-	if (fields[GRANULARITIES].value != NULL && !is_one_of(fields[GRANULARITIES].value, granularities))
-		return refuse(req, "timestamp_granularities[]", "word or segment");
+	for (i = GRANULARITIES; i <= GRANULARITIES_TOO; i++)
+		if (fields[i].value != NULL && !is_one_of(fields[i].value, granularities))
+			return refuse(req, "timestamp_granularities[]", "word or segment");
 	if (fields[STREAM_IT].value != NULL && !is_one_of(fields[STREAM_IT].value, flags))
 		return refuse(req, "stream", "true or false");
 	if (temperature != NULL && (*temperature == '\0' || temperature[strspn(temperature, "0123456789.")] != '\0' ||
@@ -98,6 +100,7 @@ int openai_transcribe(struct request *req)
 		[FORMAT] = {.name = "response_format"},
 		[TEMPERATURE] = {.name = "temperature"},
 		[GRANULARITIES] = {.name = "timestamp_granularities[]"},
+		[GRANULARITIES_TOO] = {.name = "timestamp_granularities[]"},
 		[STREAM_IT] = {.name = "stream"}};
 	struct file file = {0};
 	struct upload form = {
@@ -123,7 +126,7 @@ int openai_transcribe(struct request *req)
 		.language = fields[LANGUAGE].value,
 		.prompt = fields[PROMPT].value,
 		.temperature = fields[TEMPERATURE].value,
-		.granularities = fields[GRANULARITIES].value};
+		.granularities = {fields[GRANULARITIES].value, fields[GRANULARITIES_TOO].value}};
 	if (transcribe(&req->task, req->config, &recording, req->task.arena, &transcript) < 0)
 		return -1;
 	if (events)

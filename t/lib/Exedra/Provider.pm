@@ -476,7 +476,7 @@ my %transcriber = (
     'bad-utf8' => sub { reply('200 OK', 'application/json', "{\"text\":\"a\xff\\u0000b\"}") },
 );
 
-# The fields of a form; of the file what it is called, said to be and holds.
+# The fields of a form, several of one name with a space between them; of the file what it is called, said to be and holds.
 sub form_of {
     my ($request) = @_;
     my ($boundary) = ($request->{headers}{'content-type'} // '') =~ /boundary=(\S+)/ or return {};
@@ -485,7 +485,7 @@ sub form_of {
         my ($head, $value) = split /\r\n\r\n/, $part, 2;
         my ($name) = ($head // '') =~ /; name="([^"]*)"/ or next;
         my ($filename) = $head =~ /; filename="([^"]*)"/;
-        $form{$name} = !defined $filename ? $value
+        $form{$name} = !defined $filename ? (exists $form{$name} ? "$form{$name} $value" : $value)
             : { filename => $filename, type => $head =~ /^Content-Type: (\S+)/mi, size => length $value, md5 => Digest::MD5::md5_hex($value) };
         $request->{heard} = $1 if defined $filename && $value =~ /\[([^\]]*)\]/;
     }
