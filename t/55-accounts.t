@@ -44,6 +44,19 @@ subtest 'a session' => sub {
     is auths(GET => '', $acme->{key})->{json}{role}, 'admin', 'and stays';
 };
 
+# As Open WebUI has it: phones begin a name with a capital.
+subtest 'a name in capitals' => sub {
+    my $got = sign_in('Sam@Example.ORG', 'long enough');
+    is_deeply [$got->{status}, @{ $got->{json} }{qw(id name email)}], [200, $sam->{id}, ('sam@example.org') x 2], 'is the one in small letters';
+    is sign_in('Sam@Example.ORG', 'Long enough')->{body}, $WRONG, 'the password is as it is';
+    exedractl($db, qw(account create acme Zoe));
+    psql($db, "UPDATE exedra.account SET password = (SELECT password FROM exedra.account WHERE username = 'max') WHERE username = 'Zoe'");
+    is sign_in('Zoe', 'long enough')->{json}{name}, 'Zoe', 'a name that has one is found as it is';
+    is sign_in('zoe', 'long enough')->{body}, $WRONG, 'and only so';
+    person('kim');
+    is_deeply [map { sign_in($_, 'wrong one')->{status} } ('kim') x 5, ('Kim') x 5, ('KIM') x 5, 'kiM'], [(400) x 15, 429], 'fifteen tries, however it is written';
+};
+
 subtest 'what is offered' => sub {
     my $got = http($exedra, GET => '/api/config');
     is_deeply [sort keys %{ $got->{json} }], [qw(default_locale features file name oauth status version)], 'before anybody has signed in';

@@ -8,6 +8,7 @@
 #include "core/password.h"
 #include "store/db.h"
 #include "store/secret.h"
+#include "web/param.h"
 #include "web/reply.h"
 
 enum {
@@ -88,16 +89,38 @@ static int too_often(struct request *req)
 	return fail(&req->task, 429, "sign_in_limit", "API rate limit exceeded");
 }
 
+static PGresult *begin_as(struct request *req, const char *name)
+{
+	const char *tenant = wire_param(req->wire, "EXEDRA_TENANT");
+
+	return db_rows(
+		&req->task, &sql_account_begin_sign_in, ARGS(tenant == NULL || *tenant == '\0' ? NULL : tenant, name));
+}
+
+/* Of the name as it stands, or else in small letters, as the API makes names and Open WebUI looks for them: keyboards
+ * begin with a capital. */
+static PGresult *begin(struct request *req, const char **email)
+{
+	struct str *small = str_new(req->task.arena);
+	PGresult *who = begin_as(req, *email);
+
+	param_put_lower(small, *email, strlen(*email));
+	if (who == NULL || db_text(who, 0, "account_id") != NULL || db_int(who, 0, "role") < 0 ||
+		strcmp(small->at, *email) == 0)
+		return who;
+	*email = small->at;
+	return begin_as(req, *email);
+}
+
 int openwebui_sign_in(struct request *req)
 {
-	const char *tenant = wire_param(req->wire, "EXEDRA_TENANT"), *email, *password;
+	const char *email, *password;
 	PGresult *who;
 	int fits;
 
 	if (read_pair(req, "email", "password", &email, &password) < 0)
 		return -1;
-	who = db_rows(
-		&req->task, &sql_account_begin_sign_in, ARGS(tenant == NULL || *tenant == '\0' ? NULL : tenant, email));
+	who = begin(req, &email);
 	if (who == NULL)
 		return -1;
 	if (db_int(who, 0, "role") < 0)
