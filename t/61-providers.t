@@ -259,6 +259,14 @@ subtest 'parameters' => sub {
     my $got = told($slug, way => 'completion', body => \%null);
     is $got->{status}, 200, 'null is as good as nothing';
     is_deeply [sort keys %{ $got->{asked}{json} }], [qw(messages model stream stream_options)], '… and goes nowhere';
+    # Programs say so whether they have tools or not; services refuse it without any.
+    for my $none ({}, { tools => [] }, { tools => undef }) {
+        for my $choice ('auto', 'none') {
+            my $said = { %$none, tool_choice => $choice, parallel_tool_calls => \1 };
+            is_deeply [sort keys %{ told($slug, way => 'completion', body => $said)->{asked}{json} }], [qw(messages model stream stream_options)], 'no tools, and nothing of them: ' . json_text($said);
+        }
+    }
+    is told($slug, way => 'completion', body => { tools => [], tool_choice => 'required' })->{asked}{json}{tool_choice}, 'required', 'who wants a tool to be called is not heard wrong';
     my $two = told($slug, way => 'completion', body => { max_tokens => 5, max_completion_tokens => 7 })->{asked}{json};
     # contract/openai.md, 11.14: treat as one; OpenAI's own service refuses both.
     is scalar(grep { exists $two->{$_} } qw(max_tokens max_completion_tokens)), 1, 'the two names of one limit go as one';

@@ -29,7 +29,7 @@ static const struct parameter {
 	{"logit_bias", json_type_object, NAN, NAN},
 	{"response_format", json_type_object, NAN, NAN},
 	{"reasoning_effort", json_type_string, NAN, NAN},
-	{"tools", json_type_array, NAN, NAN},
+	{"tools", json_type_array, NAN, NAN},      /* before what is said of them */
 	{"tool_choice", json_type_null, NAN, NAN}, /* a string or an object */
 	{"parallel_tool_calls", json_type_boolean, NAN, NAN},
 };
@@ -82,6 +82,21 @@ static int check_parameter(struct task *task, const struct parameter *p, struct 
 	return 0;
 }
 
+/* Nothing is chosen where there are no tools, and services refuse a body that says how: many programs always say it. */
+static bool says_nothing(const struct completion *c, const char *name, struct json_object *value)
+{
+	const char *choice;
+
+	if (c->chat.has_tools)
+		return false;
+	if (strcmp(name, "parallel_tool_calls") == 0)
+		return true;
+	if (strcmp(name, "tool_choice") != 0 || !json_object_is_type(value, json_type_string))
+		return false;
+	choice = json_object_get_string(value);
+	return strcmp(choice, "auto") == 0 || strcmp(choice, "none") == 0;
+}
+
 static void pass_unread(struct completion *c, struct str *out)
 {
 	size_t i;
@@ -113,6 +128,8 @@ static int read_parameters(struct completion *c)
 			continue;
 		if (check_parameter(task, &passed_on[i], value) < 0)
 			return -1;
+		if (says_nothing(c, passed_on[i].name, value))
+			continue;
 		str_printf(out, ",\"%s\":%s", passed_on[i].name, json_text(task->arena, value));
 		c->chat.has_tools = c->chat.has_tools || strcmp(passed_on[i].name, "tools") == 0;
 	}
