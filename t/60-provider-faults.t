@@ -79,6 +79,10 @@ check_faults($house,
     ],
     'it refuses' => [
         'status:400' => refused(400, 'upstream_refused', asked => 1),
+        # clients shorten the conversation when they are told so
+        (map { ("too-long:$_" => refused(400, 'context_length_exceeded', asked => 1)) } qw(openai llama vllm wrapped)),
+        'too-long-in-200' => refused(400, 'context_length_exceeded', asked => 1),
+        'too-long:other' => refused(400, 'upstream_refused', asked => 1),
         'status:401' => refused(502, 'upstream_error', asked => 1),
         'status:403' => refused(502, 'upstream_error', asked => 1),
         'status:404' => refused(502, 'upstream_model', asked => 1),

@@ -113,8 +113,9 @@ static const char *plain_word(struct answer *answer, struct json_object *error, 
 }
 
 /* The provider's own words go nowhere: they may hold its address, our key, or the question. */
-static void log_error(struct answer *answer, struct json_object *error)
+static void note_error(struct answer *answer, struct json_object *error)
 {
+	answer->too_long = remark_too_long(error);
 	log_event(LOG_WARNING, answer->call->task, "provider_error", "provider=%s type=%s code=%s finish=%s",
 		answer->call->setup->name, plain_word(answer, error, "type"), plain_word(answer, error, "code"),
 		plain_word(answer, error, "finish_reason"));
@@ -136,7 +137,7 @@ static int status_of(struct json_object *error)
 
 static int upstream_error(struct answer *answer, struct json_object *error)
 {
-	log_error(answer, error);
+	note_error(answer, error);
 	answer->failed = true;
 	if (answer->said == 0 && (answer->refused = status_of(error)) != 0)
 		return -1;
@@ -225,7 +226,7 @@ void answer_open(struct answer *answer, struct llm_call *call)
 
 void answer_begin(struct answer *answer)
 {
-	answer->chosen = false;
+	answer->chosen = answer->too_long = false;
 	answer->call->usage = LLM_UNCOUNTED;
 	answer->call->finish_reason = "stop";
 }
@@ -248,12 +249,12 @@ int answer_take_error(struct answer *answer, const char *text, size_t len)
 	return -1;
 }
 
-void answer_log_refusal(struct answer *answer, const char *text, size_t len)
+void answer_take_refusal(struct answer *answer, const char *text, size_t len)
 {
 	struct json_object *error = remark_error(parse(answer, text, len));
 
 	if (error != NULL)
-		log_error(answer, error);
+		note_error(answer, error);
 	arena_empty(answer->small);
 }
 

@@ -22,6 +22,7 @@ struct answer {
 	bool finished;    /* the model said it had come to its end */
 	bool failed;      /* an error came; the reason is in the task, or: */
 	int refused;      /* it came before anything else, and is a refusal with this status; 0: it is not */
+	bool too_long;    /* an error says that the prompt does not fit the model's window */
 };
 
 enum { ANSWER_INVALID = -2 };
@@ -34,8 +35,8 @@ void answer_begin(struct answer *);
 int answer_take(struct answer *, const char *text, size_t len);
 /* Take what the provider calls an error, whatever stands in it; always -1. */
 int answer_take_error(struct answer *, const char *text, size_t len);
-/* Log the type and the code of an error that came with a status of its own. */
-void answer_log_refusal(struct answer *, const char *text, size_t len);
+/* Take an error that came with a status of its own: its type and code are logged. */
+void answer_take_refusal(struct answer *, const char *text, size_t len);
 /* It has come to its end. */
 void answer_end(struct answer *);
 

@@ -213,7 +213,7 @@ static int judge(struct reading *reading)
 	if (reading->done)
 		return bad_answer(reading);
 	if (reading->asking.http.end == HTTP_DONE && !asking_well(&reading->asking.http))
-		answer_log_refusal(&reading->answer, reading->body->at, reading->body->len);
+		answer_take_refusal(&reading->answer, reading->body->at, reading->body->len);
 	return asking_judge(&reading->asking) < 0 ? -1 : judge_done(reading);
 }
 
@@ -264,6 +264,18 @@ static struct reading *reading_new(struct llm_call *call, struct arena *request,
 	return reading;
 }
 
+/* Programs that find a code of its own for it shorten the conversation and ask again. */
+static int tell_too_long(const struct reading *reading)
+{
+	struct task *task = reading->call->task;
+
+	if (!reading->answer.too_long || strcmp(task->failure.code, upstream.codes.refused) != 0)
+		return -1;
+	fail_clear(task);
+	return fail_field(task, 400, "context_length_exceeded", "messages",
+		"The question, with what goes with it, is longer than the model's context window.");
+}
+
 static int ask(struct llm_call *call, struct arena *request, const struct str *body)
 {
 	const char *headers[] = {"Content-Type: application/json", "Accept: text/event-stream, application/json",
@@ -276,7 +288,7 @@ static int ask(struct llm_call *call, struct arena *request, const struct str *b
 	if (reading->streamed && http->end == HTTP_DONE)
 		sse_end(&reading->sse);
 	if (judge(reading) < 0)
-		return -1;
+		return tell_too_long(reading);
 	answer_end(&reading->answer);
 	return 0;
 }

@@ -78,6 +78,24 @@ struct json_object *remark_error(struct json_object *from)
 	return object != NULL && strcmp(json_object_get_string(object), "error") == 0 ? from : NULL;
 }
 
+/* OpenAI has a code for it, llama.cpp a type; vLLM and others have only OpenAI's sentence. */
+bool remark_too_long(struct json_object *error)
+{
+	static const char *const names[] = {"code", "type"};
+	struct json_object *said = json_member(error, "message", json_type_string);
+	size_t i;
+
+	if (said != NULL && strstr(json_object_get_string(said), "maximum context length is ") != NULL)
+		return true;
+	for (i = 0; i < 2; i++) {
+		said = json_member(error, names[i], json_type_string);
+		if (said != NULL && (strcmp(json_object_get_string(said), "context_length_exceeded") == 0 ||
+					    strcmp(json_object_get_string(said), "exceed_context_size_error") == 0))
+			return true;
+	}
+	return false;
+}
+
 /* ---- what was counted ---- */
 
 /* A whole number, however it is written; -1: none, or none that can be true. */

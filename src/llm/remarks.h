@@ -18,6 +18,8 @@ enum remark_end {
 enum remark_end remark_finish(struct json_object *choice, const char **reason);
 /* The error that an answer or a choice tells; NULL: none.  The provider's words: not for clients. */
 struct json_object *remark_error(struct json_object *from);
+/* Does it say that the prompt is longer than the model's window? */
+bool remark_too_long(struct json_object *error);
 /* Take over what was counted; what is not said here stays as it was. */
 void remark_usage(struct json_object *answer, struct llm_usage *);
 

@@ -220,6 +220,16 @@ my @three = (content('One '), content('two '), content('three'));
     'error-plain' => sub { events($role, @three, "event: error\n" . frame($WORDS), $done) },
     'error-object' => sub { events(frame("{\"object\":\"error\",\"message\":\"$WORDS\",\"code\":50001}"), $done) },
     'error-coded' => sub { my ($code) = @_; events(": PROCESSING\n\n", frame('{"error":{"message":' . quoted("$WORDS $KEY") . ",\"code\":$code},\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}"), $done) },
+    # the prompt does not fit, in the words of several services
+    'too-long' => sub {
+        my $sentence = "$WORDS: This model's maximum context length is 4096 tokens. $KEY";
+        my %said = (openai => '{"error":{"message":"x","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}',
+            llama => '{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error","n_ctx":256}}',
+            vllm => '{"object":"error","message":' . quoted($sentence) . ',"type":"BadRequestError","param":null,"code":400}', wrapped => '{"error":{"message":' . quoted($sentence) . ',"type":"BadRequestError","code":400}}',
+            other => '{"error":{"message":"maximum context length","type":"context","code":400}}');
+        return reply('400 Bad Request', 'application/json', $said{$_[0]});
+    },
+    'too-long-in-200' => sub { reply('200 OK', 'application/json', '{"error":{"code":400,"message":"' . $WORDS . '","type":"exceed_context_size_error"}}') },
     'error-coded-mid' => sub { my ($code) = @_; events($role, @three, frame("{\"error\":{\"message\":\"$WORDS\",\"code\":$code}}")) },
     'error-json-coded' => sub { my ($code) = @_; reply('200 OK', 'application/json', "\n\n{\"error\":{\"message\":\"$WORDS\",\"code\":$code}}") },
     'error-json-events' => sub { reply('200 OK', 'text/event-stream', '{"error":{"message":' . quoted("$WORDS $KEY") . ',"code":"429"}}') },
