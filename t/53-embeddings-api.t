@@ -122,6 +122,20 @@ subtest 'without an embedder' => sub {
     ok $bare->stop, 'it ends well';
 };
 
+# SDKs leave after their time-out and ask again: what they left must not go on beside it.
+subtest 'who does not wait' => sub {
+    my $slow = start_exedra(db => $db, settings => { %settings, 'embed.model' => 'never', 'embed.timeout' => 60, 'embed.batch' => 1 });
+    my $body = json_text({ input => ['nobody waits', 'nor for this'] });
+    my $sent = fcgi_open($slow->{socket});
+    $sent->send(begin_record(1), record(FCGI_PARAMS, 1, pairs(cgi_variables(POST => '/v1/embeddings', headers => { Authorization => "Bearer $key", 'Content-Type' => 'application/json',
+        'Content-Length' => length $body }))), record(FCGI_PARAMS, 1, ''), record(FCGI_STDIN, 1, $body), record(FCGI_STDIN, 1, ''));
+    wait_for { $provider->asked('embed nobody waits') } 10, 'the embedder to be asked';
+    undef $sent;
+    ok eval { wait_for { scalar grep { $_->{end} eq 'them' } $provider->ends('embed nobody waits') } 10, 'the end' }, 'who leaves ends the call' or diag $@;
+    ok $slow->stop, 'and holds nobody up';
+    is_deeply [map { $provider->asked("embed $_") } 'nobody waits', 'nor for this'], [1, 0], '... which is the last one';
+};
+
 subtest 'what an embedder does wrong' => sub {
     my %fault = (
         'fewer' => [502, 'embed_count', 'The embedder did not send one vector for each text.'],

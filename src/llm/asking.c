@@ -29,6 +29,12 @@ bool asking_well(const struct http_call *http)
 	return http->status >= 200 && http->status <= 299;
 }
 
+/* Asked when something stirs on a connection on which nothing more is to come. */
+bool asking_gone(void *arg)
+{
+	return ((struct asking *)arg)->task->gone_fd >= 0;
+}
+
 /* ---- one try ---- */
 
 static int put_together(struct asking *asking, const char *bytes, size_t len)

@@ -60,6 +60,8 @@ const char *asking_key(struct arena *, const char *key);
 /* Ask; again where that makes sense: only before the first byte of an answer, and within the deadline.  What became of
  * the last try stands in asking->http. */
 void asking_run(struct asking *);
+/* As http.gone, where nobody wants the answer but the task's client. */
+bool asking_gone(void *asking);
 /* Is the status that of an answer?  Not 200 alone: some gateways say 201, since that is what a POST makes. */
 bool asking_well(const struct http_call *);
 /* 0 when an answer has come whole; else -1 with the reason in the task. */

@@ -130,7 +130,8 @@ static int ask(struct batch *batch, struct vectors *vectors)
 		.http = {.url = target(batch->arena, setup),
 			.headers = headers,
 			.body = body->at,
-			.body_len = body->len}};
+			.body_len = body->len,
+			.gone = call->answer ? asking_gone : NULL}};
 
 	/* Work in the background waits for its turn; who asks a question is told. */
 	if (slots_hold(call->task, batch->arena, setup->url, call->question ? 0 : batch->deadline_ms) < 0)

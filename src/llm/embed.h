@@ -25,6 +25,7 @@ struct embed_call {
 	int n_texts;
 	bool tokens;         /* the texts are JSON arrays of tokens' numbers, which only OpenAI's API takes */
 	bool question;       /* somebody waits: it may take 10 seconds at most */
+	bool answer;         /* they are the answer itself: for a client that has gone none are made */
 	struct arena *arena; /* of the vectors */
 
 	/* What came. */

@@ -52,12 +52,6 @@ static ssize_t on_send(void *arg, size_t at, char *to, size_t room)
 	return call->send(call->arg, at, to, room);
 }
 
-/* Asked when something stirs on a connection on which nothing more is to come. */
-static bool on_gone(void *arg)
-{
-	return ((struct asking *)arg)->task->gone_fd >= 0;
-}
-
 static int ask(struct asking *asking, struct service_call *call)
 {
 	if (slots_hold(call->task, call->arena, call->setup->url, call->waits ? asking->deadline_ms : 0) < 0)
@@ -86,7 +80,7 @@ int service_ask(struct service_call *call)
 				.body = call->body,
 				.body_len = call->body_len,
 				.send = call->body == NULL ? on_send : NULL,
-				.gone = on_gone}}};
+				.gone = asking_gone}}};
 
 	call->answer = sending.asking.answer;
 	return ask(&sending.asking, call) == 0 ? 0 : asking_failed(call->task, &service, setup->provider);

@@ -211,6 +211,7 @@ int openai_embedding_create(struct request *req)
 	call.texts = wish.texts;
 	call.n_texts = wish.n;
 	call.tokens = wish.tokens;
+	call.answer = true;
 	if (make_vectors(&call, wish.bytes, &tokens) < 0)
 		return -1;
 	if (db_rows(&req->task, &sql_usage_embedding,
