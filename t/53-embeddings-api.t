@@ -134,6 +134,7 @@ subtest 'who does not wait' => sub {
     ok eval { wait_for { scalar grep { $_->{end} eq 'them' } $provider->ends('embed nobody waits') } 10, 'the end' }, 'who leaves ends the call' or diag $@;
     ok $slow->stop, 'and holds nobody up';
     is_deeply [map { $provider->asked("embed $_") } 'nobody waits', 'nor for this'], [1, 0], '... which is the last one';
+    like $slow->log_text, qr{level=info .*route="/v1/embeddings" status=400 .*code=client_gone}, '... and no fault of the embedder';
 };
 
 subtest 'what an embedder does wrong' => sub {

@@ -99,12 +99,12 @@ static const char other[] = "other"; /* what a label does not know */
 static const char *const versions[] = {PACKAGE_VERSION};
 static const char *const ends[] = {"done", "done_early", "stopped", "client_gone", "unreachable", "connect_timeout",
 	"first_timeout", "idle_timeout", "broken", "task_stopped", "forbidden", "refused"};
-static const char *const codes[] = {"chat_stopped", "context_length_exceeded", "embed_busy", "embed_count", "embed_cut",
-	"embed_dimension", "embed_error", "embed_forbidden", "embed_invalid", "embed_model", "embed_refused",
-	"embed_timeout", "embed_unavailable", "embed_unreachable", "embed_vector", "provider_busy", "server_ending",
-	"service_busy", "service_cut", "service_error", "service_forbidden", "service_invalid", "service_model",
-	"service_refused", "service_timeout", "service_unavailable", "service_unreachable", "upstream_busy",
-	"upstream_cut", "upstream_error", "upstream_forbidden", "upstream_invalid", "upstream_model",
+static const char *const codes[] = {"chat_stopped", "client_gone", "context_length_exceeded", "embed_busy",
+	"embed_count", "embed_cut", "embed_dimension", "embed_error", "embed_forbidden", "embed_invalid", "embed_model",
+	"embed_refused", "embed_timeout", "embed_unavailable", "embed_unreachable", "embed_vector", "provider_busy",
+	"server_ending", "service_busy", "service_cut", "service_error", "service_forbidden", "service_invalid",
+	"service_model", "service_refused", "service_timeout", "service_unavailable", "service_unreachable",
+	"upstream_busy", "upstream_cut", "upstream_error", "upstream_forbidden", "upstream_invalid", "upstream_model",
 	"upstream_refused", "upstream_timeout", "upstream_unavailable", "upstream_unreachable", other};
 static const char *const directions[] = {"in", "out"};
 static const char *const outcomes[] = {"done", "stopped", "failed", "lost", "abandoned"};

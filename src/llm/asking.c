@@ -186,6 +186,8 @@ int asking_judge(const struct asking *asking)
 	case HTTP_FIRST_TIMEOUT:
 	case HTTP_IDLE_TIMEOUT:
 		return fail(task, 504, kind->codes.timeout, "%s did not answer in time.", kind->noun);
+	case HTTP_CLIENT_GONE: /* for log and metrics only */
+		return fail(task, 400, "client_gone", "The client did not wait for the answer.");
 	case HTTP_DONE:
 		return asking_refused(asking, asking->http.status);
 	default:
