@@ -1,6 +1,7 @@
 # The programs' command lines: what they print, what they refuse, and with which status.
 use lib 't/lib';
 use Exedra::Test;
+use Cwd ();
 
 my ($exedra, $exedractl) = map { program($_) // BAIL_OUT("no $_ in " . build_dir()) } qw(exedra exedractl);
 my $dir = tmp_dir();
@@ -25,6 +26,24 @@ subtest 'version and usage' => sub {
     is run([$exedractl, 'juggle'])->{status}, 2, 'that it knows';
     is run([$exedractl, 'tenant', 'create'])->{status}, 2, 'with its operands';
     is run([$exedra, 'operand'])->{status}, 2, 'exedra takes no operands';
+};
+
+# Under CGI a query without `=` is handed over as words of the command line too: what a client writes is no option.
+subtest 'words of a query' => sub {
+    my $ask = sub {
+        my ($query, @words) = @_;
+        my $settings = 'db.url = host=' . Cwd::abs_path($dir) . "\nlisten = nowhere\n";
+        return cgi([$exedra, @words], { %{ cgi_variables(POST => "/livez?$query", body => $settings) }, EXEDRA_SET_DB_URL => undef }, $settings);
+    };
+    for (['-c+/dev/stdin', '-c', '/dev/stdin'], ['--settings', '--settings'], ['-v', '-v'], ['%2dt', '-t'], ['now+-v', 'now', '-v'], ['%20-v', ' -v']) {
+        my ($query, @words) = @$_;
+        my $got = $ask->($query, @words);
+        is $got->{status}, 400, "$query: an answer, that refuses it";
+        like $got->{json}{error}, qr/options/, '… and says why';
+        is $got->{err}, '', '… and nothing is done';
+    }
+    is $ask->('a-b', 'a-b')->{status}, 405, 'words that are no options do nothing';
+    is $ask->('x=-v')->{status}, 405, 'nor does a query with =';
 };
 
 # A key that is made with --workspace, which is the embedder's, would see all workspaces.

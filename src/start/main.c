@@ -37,6 +37,7 @@
 #include "store/secret.h"
 #include "store/used.h"
 #include "web/dispatch.h"
+#include "web/param.h"
 #include "web/route.h"
 #include "web/wire.h"
 
@@ -205,6 +206,41 @@ static bool is_cgi(void)
 	return getenv("REQUEST_METHOD") != NULL && getenv("GATEWAY_INTERFACE") != NULL && !socket_given(STDIN_FILENO);
 }
 
+/* A web server hands a query without `=` over as words of the command line too (RFC 3875 section 4.4).  What a client
+ * writes is no option: `?-c+/dev/stdin` would have it read its settings from the body, as php-cgi once did
+ * (CVE-2012-1823). */
+static bool is_option_in_query(void)
+{
+	const char *at = getenv("QUERY_STRING");
+	bool begins = true;
+
+	if (at == NULL || strchr(at, '=') != NULL)
+		return false;
+	for (; *at != '\0'; at++) {
+		int low = *at == '%' && param_hex(at[1]) >= 0 ? param_hex(at[2]) : -1;
+		int c = low < 0 ? (unsigned char)*at : param_hex(at[1]) << 4 | low;
+
+		at += low < 0 ? 0 : 2;
+		if (begins && c == '-')
+			return true;
+		begins = c == '+' || c <= ' ';
+	}
+	return false;
+}
+
+static int refuse_query(void)
+{
+	static const char answer[] = "Status: 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\n\r\n"
+				     "{\"error\":\"The query looks like a command's options.\","
+				     "\"detail\":\"The query looks like a command's options.\"}";
+	struct wire wire;
+
+	wire_open_cgi(&wire, environ);
+	wire_write(&wire, answer, sizeof(answer) - 1);
+	wire_end(&wire);
+	return 0;
+}
+
 /* glibc keeps what a thread frees for that thread, seven pieces of each size up to 1032 bytes: 14 kB of every stream,
  * seen with a thousand.  It can be told only by the environment, and only before it begins: so this program begins
  * again. */
@@ -242,10 +278,13 @@ int main(int argc, char **argv)
 	const char *path = NULL; /* the usual one, if it is there: each reload looks again */
 	struct config *config;
 	char problem[700];
-	bool check = false, verbose = false;
+	bool check = false, verbose = false, cgi;
 	int option, status;
 
 	fill_standard();
+	cgi = is_cgi();
+	if (cgi && is_option_in_query())
+		return refuse_query();
 	while ((option = getopt_long(argc, argv, "c:tvh", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
@@ -275,11 +314,11 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (optind < argc) {
+	if (optind < argc && !cgi) {
 		usage(stderr);
 		return 2;
 	}
-	if (!check && !is_cgi())
+	if (!check && !cgi)
 		limit_thread_caches(argv);
 	prctl(PR_SET_NAME, "exedra"); /* not `exe`, as which it has begun again */
 	config = config_read(path, problem, sizeof(problem));
@@ -301,7 +340,7 @@ int main(int argc, char **argv)
 	if (secret_load_key(config->secret_file, problem, sizeof(problem)) < 0)
 		log_event(LOG_WARNING, NULL, "secret", "problem=\"%s\"", problem);
 	raise_descriptors();
-	if (!is_cgi())
+	if (!cgi)
 		return run_pool(config, path, verbose);
 	status = run_cgi(config);
 	config_free(config);
