@@ -63,6 +63,7 @@ missing() {
         test)
             unless perl perl -MTest::More -MTime::HiRes -e 1 2>/dev/null
             unless libc6-dev sanitizers
+            unless apache2-bin have apache2
             unless tesseract-ocr have tesseract
             unless tesseract-ocr-eng english
             unless chromium have chromium

@@ -95,9 +95,22 @@ static void end_fcgi(struct wire *wire)
 		wire_close(wire);
 }
 
+/* mod_cgid speaks through one socket: closed with bytes of a body that nobody has read, it takes the answer with them.
+ */
+static void end_cgi(void)
+{
+	char rest[4096];
+
+	if (shutdown(STDIN_FILENO, SHUT_RD) == 0)
+		while (read(STDIN_FILENO, rest, sizeof(rest)) > 0)
+			;
+}
+
 void wire_end(struct wire *wire)
 {
-	if (!wire->cgi)
+	if (wire->cgi)
+		end_cgi();
+	else
 		end_fcgi(wire);
 	wire->params = NULL;
 }

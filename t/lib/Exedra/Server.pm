@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 #
-# The servers of a test: Exedra's pool, nginx in front of it, and Exedra as a CGI program.  Each lives in a directory
+# The servers of a test: Exedra's pool, nginx or Apache in front of it, and Exedra as a CGI program.  Each lives in a directory
 # of its own under the test's, is waited for until it answers, and is ended with the test; one that ends badly or
 # leaves a sanitizer's report fails the test.
 package Exedra::Server;
@@ -14,7 +14,7 @@ use Exedra::Fcgi qw(fcgi cgi_variables connect_to);
 use Exedra::Process qw(tmp_dir slurp spew program build_dir spawn is_alive end_process wait_for child_pids pss_kb
     sanitizer_report);
 
-our @EXPORT_OK = qw(start_exedra start_nginx start_cgi free_port write_settings);
+our @EXPORT_OK = qw(start_exedra start_nginx start_apache start_cgi free_port write_settings);
 
 my $owner = $$;
 my $count = 0;
@@ -173,6 +173,47 @@ $temp    $http
     }
 }
 END
+}
+
+# ---- Apache ----
+
+# Starts Apache, with the shipped include before Exedra, or with Exedra as a CGI program.
+#   exedra   from start_exedra(), or the path of a socket; none without the include
+#   prefix   a URL prefix, such as /team
+#   mpm      event if not said, or prefork
+#   modules  more of them, by name
+#   site     more lines for the virtual host
+#   main     more for the whole server; DIR in them is its directory
+# Has { http (host:port), dir, pid, log (file) }.
+sub start_apache {
+    my (%with) = @_;
+    my $dir = new_dir('apache');
+    my $port = free_port();
+    my $include = '';
+    if ($with{exedra}) {
+        spew("$dir/exedra.conf", apache_include(ref $with{exedra} ? $with{exedra}{socket} : $with{exedra}, $with{prefix} // ''));
+        $include = "Include $dir/exedra.conf\n";
+    }
+    my @modules = ('mpm_' . ($with{mpm} // 'event'), qw(authz_core alias env proxy proxy_fcgi), @{ $with{modules} // [] });
+    spew("$dir/httpd.conf", "ServerRoot $dir\nPidFile $dir/pid\nDefaultRuntimeDir $dir\nErrorLog $dir/error.log\nServerName localhost\nListen 127.0.0.1:$port\n"
+        . join('', map { "LoadModule ${_}_module /usr/lib/apache2/modules/mod_$_.so\n" } @modules)
+        . ($with{main} // '') =~ s/DIR/$dir/gr . "\n<VirtualHost *:$port>\nDocumentRoot $dir\n$include" . ($with{site} // '') . "\n</VirtualHost>\n");
+    my $self = bless { name => 'apache', dir => $dir, log => "$dir/error.log", http => "127.0.0.1:$port" }, 'Exedra::Server';
+    # It ends its whole process group, which is not to be ours.
+    $self->{pid} = spawn([program('setsid'), program('apache2'), '-f', "$dir/httpd.conf", '-DFOREGROUND'], log => "$dir/out");
+    push @servers, $self;
+    wait_for { $self->alive or die 'apache does not start: ' . slurp("$dir/out") . $self->log_text . "\n"; eval { connect_to($self->{http}) } } 10, 'apache';
+    return $self;
+}
+
+# The shipped include, with our socket and prefix where an admin would write his.
+sub apache_include {
+    my ($socket, $prefix) = @_;
+    my $text = slurp('apache/exedra.conf');
+    $text =~ s{unix:[^|]+\|}{unix:$socket|} or die "apache/exedra.conf: no socket\n";
+    $text =~ s{"\^/\(}{"^$prefix/(}g == 2 or die "apache/exedra.conf: no place for a prefix\n";
+    $text =~ s{(SCRIPT_NAME) ""}{$1 "$prefix"} or die "apache/exedra.conf: no SCRIPT_NAME\n";
+    return $text;
 }
 
 # ---- CGI ----

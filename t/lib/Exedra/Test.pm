@@ -12,7 +12,7 @@
 #   is $got->{status}, 200, 'a key opens';
 #   done_testing;
 #
-# Process: programs and /proc.  Postgres: databases and SQL.  Server: exedra, nginx, CGI.  Http and Fcgi: requests.
+# Process: programs and /proc.  Postgres: databases and SQL.  Server: exedra, nginx, Apache, CGI.  Http and Fcgi: requests.
 # Model: a provider to talk to.
 # As root a test runs as the user `daemon`; it may be started by itself: perl t/30-auth.t
 package Exedra::Test;
@@ -29,7 +29,7 @@ use Exedra::Postgres qw(database psql psql_error role_setup);
 use Exedra::Process qw(become_user tmp_dir slurp spew program build_dir run spawn end_process wait_for child_pids pss_kb
     fds threads sanitizer_report);
 use Exedra::Model qw(start_model);
-use Exedra::Server qw(start_exedra start_nginx start_cgi free_port write_settings);
+use Exedra::Server qw(start_exedra start_nginx start_apache start_cgi free_port write_settings);
 
 my @own = qw(exedractl tenant account key workspace document routes need);
 our @EXPORT = (@own, @Test::More::EXPORT, @Exedra::Fcgi::EXPORT_OK, @Exedra::Http::EXPORT_OK,
