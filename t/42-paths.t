@@ -295,6 +295,8 @@ subtest 'which variable decides' => sub {
         ['a rewrite',                               { REQUEST_URI => '/nice/auth', SCRIPT_NAME => '/exedra.fcgi', PATH_INFO => '/v1/auth' }, 200],
         ['a rewrite, dots',                         { REQUEST_URI => '/nice/x', SCRIPT_NAME => '/exedra.fcgi', PATH_INFO => '/v1/../v1/auth' }, '400/404'],
         ['a rewrite, slashes',                      { REQUEST_URI => '/nice/x', SCRIPT_NAME => '/exedra.fcgi', PATH_INFO => '//v1/auth' }, '400/404'],
+        ['a rewrite, a per cent sign',              { REQUEST_URI => '/nice/a%25b', SCRIPT_NAME => '/exedra.fcgi', PATH_INFO => '/v1/workspace/a%b' }, 200, qr/"workspace":\[\]/],
+        ['a rewrite, what looks like an escape',    { REQUEST_URI => '/nice/%2561uth', SCRIPT_NAME => '/exedra.fcgi', PATH_INFO => '/v1/%61uth' }, 404],
         ['dots in front of the prefix',             { REQUEST_URI => '/x/../team/v1/auth', SCRIPT_NAME => '/team' }, '400/404'],
         ['dots behind the prefix',                  { REQUEST_URI => '/team/../v1/auth', SCRIPT_NAME => '/team' }, '400/404'],
         ['a slash encoded behind the prefix',       { REQUEST_URI => '/team%2fv1/auth', SCRIPT_NAME => '/team' }, '400/404'],

@@ -85,6 +85,16 @@ static void take_api(struct path *path)
 	memmove(path->segments, path->segments + 1, (size_t)path->n_segments * sizeof(path->segments[0]));
 }
 
+/* PATH_INFO has been decoded by the web server, and is to be decoded no second time. */
+static char *info_path(struct request *req, const char *info)
+{
+	struct str *path = str_new(req->task.arena);
+
+	for (; *info != '\0'; info++)
+		str_puts(path, *info == '%' ? "%25" : (char[]){*info, '\0'});
+	return path->at;
+}
+
 /* The path as it came, without the prefix under which the web server serves us.  Stock FastCGI parameters name the
  * whole path as SCRIPT_NAME: then nothing would be left, and the whole path is meant. */
 static char *raw_path(struct request *req)
@@ -94,7 +104,7 @@ static char *raw_path(struct request *req)
 	size_t len, prefix_len = prefix == NULL ? 0 : strlen(prefix);
 
 	if (uri == NULL || *uri != '/')
-		return info == NULL ? NULL : arena_strdup(req->task.arena, info);
+		return info == NULL ? NULL : info_path(req, info);
 	len = strcspn(uri, "?#");
 	while (prefix_len > 0 && prefix[prefix_len - 1] == '/')
 		prefix_len--;
@@ -102,7 +112,7 @@ static char *raw_path(struct request *req)
 		return arena_copy(req->task.arena, uri + prefix_len, len - prefix_len);
 	if (prefix_len > 0 && (prefix_len > len || memcmp(uri, prefix, prefix_len) != 0) && info != NULL &&
 		*info == '/')
-		return arena_strdup(req->task.arena, info);
+		return info_path(req, info);
 	return arena_copy(req->task.arena, uri, len);
 }
 
