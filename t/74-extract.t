@@ -37,6 +37,7 @@ subtest 'charsets' => sub {
     my $meta = "<html><meta http-equiv=Content-Type content='text/html; charset=iso-8859-15'><p>\xA4 5";
     is extract($meta)->{text}, "€ 5\n", 'as the page says';
     is extract(qq{<?xml version="1.0" encoding="windows-1251"?><a>\xCF\xF0\xE8}. '</a>')->{text}, "При\n", 'as the XML says';
+    is extract(qq{<?xml version="1.0"?><a>\xC3\xA4<b encoding="windows-1251"/></a>}, qw(--name a.xsl))->{text}, "ä\n", 'but not where it speaks of another file';
 };
 
 subtest 'HTML and XML' => sub {

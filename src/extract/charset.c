@@ -125,8 +125,12 @@ static struct charset declared_inside(const char *head, size_t len)
 		if (text[i] == '\0')
 			text[i] = ' ';
 	at = text + strspn(text, " \t\r\n");
-	if (strncmp(at, "<?xml", 5) == 0 && (at = strstr(at, "encoding")) != NULL)
-		sscanf(at, "encoding%*[ \t\r\n=]%*[\"']%47[^\"'> ]", label);
+	if (strncmp(at, "<?xml", 5) == 0) {
+		const char *end = strstr(at, "?>"), *name = strstr(at, "encoding");
+
+		if (name != NULL && (end == NULL || name < end))
+			sscanf(name, "encoding%*[ \t\r\n=]%*[\"']%47[^\"'> ]", label);
+	}
 	for (at = text; label[0] == '\0' && (at = strcasestr(at, "<meta")) != NULL; at++) {
 		const char *end = strchr(at, '>'), *name = strcasestr(at, "charset");
 
