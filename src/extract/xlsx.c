@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/utf8.h"
 #include "extract/grid.h"
 #include "extract/job.h"
 #include "extract/ooxml.h"
@@ -155,7 +156,7 @@ struct sheet_reading {
 	int64_t style;
 	bool listening; /* inside v or t */
 	int phonetic;
-	struct str *value;
+	struct str *value, *plain;
 };
 
 /* "BC17" is column 54, row 16.  Without a reference: the one after the last. */
@@ -223,6 +224,36 @@ static void put_number(struct sheet_reading *reading, const char *text)
 	grid_cell(reading->column, number, strlen(number));
 }
 
+/* "_x000D_": characters that XML cannot hold are written so, and the line ends of some programs. */
+static bool is_escape(const char *at, size_t len, unsigned *code)
+{
+	char digits[5] = "";
+
+	if (len < 7 || at[0] != '_' || at[1] != 'x' || at[6] != '_')
+		return false;
+	memcpy(digits, at + 2, 4);
+	return strspn(digits, "0123456789abcdefABCDEF") == 4 && sscanf(digits, "%x", code) == 1;
+}
+
+static void put_text(struct sheet_reading *reading, const char *at, size_t len)
+{
+	unsigned code;
+
+	if (memmem(at, len, "_x", 2) == NULL) {
+		grid_cell(reading->column, at, len);
+		return;
+	}
+	str_clear(reading->plain);
+	for (size_t i = 0; i < len; i++)
+		if (!is_escape(at + i, len - i, &code))
+			str_putc(reading->plain, at[i]);
+		else {
+			utf8_put(reading->plain, code >= 0xD800 && code < 0xE000 ? 0xFFFD : code);
+			i += 6;
+		}
+	grid_cell(reading->column, reading->plain->at, reading->plain->len);
+}
+
 static void put_shared(struct sheet_reading *reading)
 {
 	size_t i = strtoull(reading->value->at, NULL, 10), begin;
@@ -230,7 +261,7 @@ static void put_shared(struct sheet_reading *reading)
 	if (i >= book.n_strings)
 		return;
 	begin = i > 0 ? book.ends[i - 1] : 0;
-	grid_cell(reading->column, book.strings->at + begin, book.ends[i] - begin);
+	put_text(reading, book.strings->at + begin, book.ends[i] - begin);
 }
 
 static void end_cell(struct sheet_reading *reading)
@@ -246,7 +277,7 @@ static void end_cell(struct sheet_reading *reading)
 	else if (strcmp(reading->type, "n") == 0)
 		put_number(reading, value->at);
 	else
-		grid_cell(reading->column, value->at, value->len);
+		put_text(reading, value->at, value->len);
 }
 
 static void end_in_sheet(void *context, const char *name)
@@ -274,7 +305,7 @@ static void read_sheet(const char *title, const char *part)
 {
 	static const struct sax sax = {begin_in_sheet, end_in_sheet, text_in_sheet};
 	struct arena *arena = job_arena();
-	struct sheet_reading reading = {.row = -1, .value = str_new(arena)};
+	struct sheet_reading reading = {.row = -1, .value = str_new(arena), .plain = str_new(arena)};
 
 	grid_sheet(title);
 	sax_read(package_part(arena, part), &sax, &reading);
