@@ -107,6 +107,8 @@ subtest 'OpenDocument' => sub {
         . '</table:table-row></table:table><text:p>end</text:p>';
     is_text(extract(odf('text', $text, 'meta:initial-creator' => 'Ann', 'dc:language' => 'en')),
         "Head\n\nA B (a foot note).\n\n- i\n- j\n\na\tb\n\nend\n", { title => 'Head', author => 'Ann', language => 'en' }, 'a text');
+    is extract(odf('text', '<text:p>The <text:title>Named</text:title> text</text:p><text:p><draw:frame xmlns:svg="s"><svg:title>no</svg:title></draw:frame>x</text:p>'))->{text},
+        "The Named text\n\nx\n", 'a field has text, a picture a remark';
     is_text(extract(odf('presentation', '<draw:page><text:p>S1</text:p></draw:page><draw:page><text:p>S2</text:p></draw:page>', 'dc:title' => 'T')),
         "S1\n\nS2\n", { title => 'T', pages => 2 }, 'a presentation');
     my $sheet = '<table:table table:name="Tab"><table:table-row><table:table-cell office:value-type="float" office:value="1.5"><text:p>1,50</text:p>'

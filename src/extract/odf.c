@@ -40,13 +40,17 @@ void odf_content(const struct sax *sax, void *context)
 	arena_free(arena);
 }
 
-bool odf_skips(const char *name)
+bool odf_skips(const struct element *element)
 {
 	static const char *const skipped[] = {
 		"tracked-changes", "annotation", "title", "desc", "note-citation", "forms", "ruby-text", "settings"};
 
+	/* a picture's title is a remark on it, but a field that has the document's is shown */
+	if (strcmp(element->name, "title") == 0 && element->vocabulary != NULL &&
+		strcmp(element->vocabulary, "urn:oasis:names:tc:opendocument:xmlns:text:1.0") == 0)
+		return false;
 	for (size_t i = 0; i < sizeof(skipped) / sizeof(skipped[0]); i++)
-		if (strcmp(name, skipped[i]) == 0)
+		if (strcmp(element->name, skipped[i]) == 0)
 			return true;
 	return false;
 }

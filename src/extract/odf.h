@@ -12,6 +12,6 @@ void odf_begin(void);
 /* Read the content. */
 void odf_content(const struct sax *, void *context);
 /* Elements whose text is no part of the document: deleted text, remarks, descriptions of pictures. */
-bool odf_skips(const char *name);
+bool odf_skips(const struct element *);
 
 #endif

@@ -71,7 +71,7 @@ static void begin(void *context, const struct element *element)
 	struct reading *reading = context;
 	const char *name = element->name;
 
-	if (odf_skips(name) || strcmp(name, "shapes") == 0)
+	if (odf_skips(element) || strcmp(name, "shapes") == 0)
 		sax_pass_over(element);
 	else if (strcmp(name, "table") == 0 && reading->cells == 0)
 		begin_sheet(reading, element);

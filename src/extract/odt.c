@@ -40,7 +40,7 @@ static void begin(void *context, const struct element *element)
 	struct reading *reading = context;
 	const char *name = element->name;
 
-	if (odf_skips(name))
+	if (odf_skips(element))
 		sax_pass_over(element);
 	else if (strcmp(name, "p") == 0 || strcmp(name, "h") == 0)
 		begin_paragraph(reading, *name == 'h');

@@ -45,10 +45,9 @@ static void begin(void *at, const xmlChar *name, const xmlChar *prefix, const xm
 {
 	struct reading *reading = at;
 	bool passed_over = false;
-	struct element element = {(const char *)name, attributes, n_attributes, &passed_over};
+	struct element element = {(const char *)name, (const char *)uri, attributes, n_attributes, &passed_over};
 
 	(void)prefix;
-	(void)uri;
 	(void)n_namespaces;
 	(void)namespaces;
 	(void)n_defaulted;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * XML as a sequence of beginnings, ends and texts, read by libxml2 without a tree, so that its length costs no memory.
- * Names are without their prefix: no two vocabularies in one kind of document clash in what is looked for.
+ * Names are without their prefix: hardly ever two vocabularies in one kind of document clash in what is looked for.
  * A document that declares entities is refused, whatever it does with them; external ones are never loaded. */
 #ifndef EXEDRA_EXTRACT_SAX_H
 #define EXEDRA_EXTRACT_SAX_H
@@ -13,6 +13,7 @@
 
 struct element {
 	const char *name;
+	const char *vocabulary; /* its namespace; NULL: none */
 	const void *attributes; /* of libxml2 */
 	int n_attributes;
 	bool *passed_over;
