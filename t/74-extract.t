@@ -142,6 +142,14 @@ subtest 'pdf' => sub {
     is_refused(extract(pdf_locked([[[60, 700, 'secret']]], 'pw')), 'file_encrypted', 'a reader needs one');
     is_refused(extract(pdf_pages([[]])), 'file_no_text', 'nothing on it');
 
+    # Characters that a font has, of which nobody asks for one.
+    my $drawn = 'BT /F1 12 Tf 50 700 Td (0rst o1ce, W24.) Tj 0 -14 Td (The addi2) Tj 0 -14 Td (tional line.) Tj ET';
+    my $ligatures = pdf(['<</Type/Catalog/Pages 2 0 R>>', '<</Type/Pages/Count 1/Kids[3 0 R]>>',
+        '<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>',
+        '<</Length ' . length($drawn) . ">>stream\n$drawn\nendstream",
+        '<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding<</Type/Encoding/Differences[48/fi/uniFB03/softhyphen]>>>>']);
+    is extract($ligatures)->{text}, "first office, W-4.\nThe additional line.\n", 'ligatures and soft hyphens';
+
     # A font that says nothing of Unicode: poppler's tables do, if they are there and the kernel can open them and nothing else.
     my $shown = 'BT /F1 12 Tf 50 700 Td <836583588367> Tj ET';
     my $japanese = pdf(['<</Type/Catalog/Pages 2 0 R>>', '<</Type/Pages/Count 1/Kids[3 0 R]>>',

@@ -75,6 +75,34 @@ static struct pdf *open_pdf(const char *bytes)
 	return pdf;
 }
 
+/* Fonts have fi and ffl as one character, which would keep a word with it from being found; and a hyphen that some
+ * programs put where a line breaks is a soft one, as are those that others draw elsewhere.  What is left gets no
+ * longer. */
+static size_t spell_out(char *text, size_t len)
+{
+	static const char *const ligatures[] = {"ff", "fi", "fl", "ffi", "ffl", "st", "st"};
+	size_t n = 0;
+
+	for (size_t i = 0; i < len;) {
+		unsigned last = i + 2 < len && memcmp(text + i, "\xEF\xAC", 2) == 0 ? (unsigned char)text[i + 2] : 0;
+
+		if (last >= 0x80 && last <= 0x86) {
+			const char *letters = ligatures[last - 0x80];
+
+			memcpy(text + n, letters, strlen(letters));
+			n += strlen(letters);
+			i += 3;
+		} else if (i + 3 < len && memcmp(text + i, "\xC2\xAD\n", 3) == 0 && text[i + 3] != '\n')
+			i += 3;
+		else if (i + 1 < len && memcmp(text + i, "\xC2\xAD", 2) == 0) {
+			text[n++] = '-';
+			i += 2;
+		} else
+			text[n++] = text[i++];
+	}
+	return n;
+}
+
 static void read_page(const struct pdf *pdf, int page)
 {
 	size_t len;
@@ -85,7 +113,7 @@ static void read_page(const struct pdf *pdf, int page)
 	/* poppler ends a page with a form feed */
 	while (len > 0 && (unsigned char)text[len - 1] <= ' ')
 		len--;
-	flow_verbatim(text, len);
+	flow_verbatim(text, spell_out(text, len));
 	flow_break(2);
 	free(text);
 }
