@@ -217,6 +217,8 @@ subtest 'with programs of others' => sub {
         . q(\trowd\cellx1000\cellx2000\pard\intbl A1\cell B1\cell\row\pard {\pict\pngblip 89504e47}End\par});
     is_text(extract($rtf), "Head\né € 😀 “x” “y”\n\nA1\tB1\n\nEnd\n", { kind => 'application/rtf', title => 'An RTF', author => 'Jane' }, 'RTF')
         or diag extract($rtf)->{text};
+    my @links = map { "{\\field{\\*\\fldinst$_->[0]}{\\fldrslt$_->[1]}}" } ['{HYPERLINK "http://a.b/"}', ' one'], [' HYPERLINK "x"', '{\ul two}'], [' { HYPERLINK "x" }', ' {three}'];
+    is extract("{\\rtf1\\ansi Links @links: the HYPERLINK\\_test{ HYPERLINK}.\\par}")->{text}, "Links one two three: the HYPERLINK-test HYPERLINK.\n", 'the text of links';
     like extract(undef, { file => 't/data/letters.png' })->{text}, qr/Exedra reads text\s+in images, too: 4711/, 'an image';
     is_refused(extract($rtf, { env => { PATH => '/nonexistent' } }), 'file_tool_missing', 'no unrtf');
     is_refused(extract(png(50, 50), { env => { PATH => '/nonexistent' } }), 'file_tool_missing', 'no tesseract');

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * Rich Text, as HTML from unrtf, with two of its faults mended (0.21.10).
+ * Rich Text, as HTML from unrtf, with four of its faults mended (0.21.10).
  * Before: where a character of Unicode is followed by its replacement and a word, \u8220?Quote, it drops the word with
- * the replacement.  An empty group in the replacement's place keeps it to that. After: a character beyond U+FFFF comes
- * as two references, &#55357;&#56832;, one for each half of its UTF-16. */
+ * the replacement.  An empty group in the replacement's place keeps it to that.  In the place of many a link's text it
+ * writes "hyperlink": where the field has another name it does not.  A hyphen at which no line may break, \_, it drops.
+ * After: a character beyond U+FFFF comes as two references, &#55357;&#56832;, one for each half of its UTF-16. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ struct filter {
 	struct window window;
 	struct str *out;
 	int depth;
+	int instruction;           /* of a field: the depth of the group that has it, 0: none is open */
 	int fallbacks[MAX_GROUPS]; /* characters that replace one of Unicode, in each open group */
 };
 
@@ -129,6 +131,8 @@ static void filter_word(struct filter *filter)
 	bool is_u = strcmp(word.name, "u") == 0, is_uc = strcmp(word.name, "uc") == 0,
 	     is_bin = strcmp(word.name, "bin") == 0;
 
+	if (strcmp(word.name, "fldinst") == 0)
+		filter->instruction = filter->depth;
 	if (!word.numbered || !(is_u || is_uc || is_bin)) {
 		str_add(filter->out, window->in + window->n, word.len);
 		window->n += word.len;
@@ -145,21 +149,46 @@ static void filter_word(struct filter *filter)
 	}
 }
 
+static bool is_ahead(const struct window *window, const char *text)
+{
+	size_t len = strlen(text);
+
+	return window->n_in - window->n >= len && memcmp(window->in + window->n, text, len) == 0;
+}
+
+static void filter_group(struct filter *filter, char c)
+{
+	int outer = *fallbacks(filter);
+
+	if (c == '{') {
+		filter->depth++;
+		*fallbacks(filter) = outer;
+		return;
+	}
+	if (filter->depth == filter->instruction)
+		filter->instruction = 0;
+	filter->depth -= filter->depth > 0;
+}
+
 static void filter_next(struct filter *filter)
 {
 	struct window *window = &filter->window;
 	char c = look(window, 0);
-	int outer = *fallbacks(filter);
 
 	if (c == '\\' && isalpha((unsigned char)look(window, 1))) {
 		filter_word(filter);
 		return;
 	}
-	if (c == '{') {
-		filter->depth++;
-		*fallbacks(filter) = outer;
-	} else if (c == '}' && filter->depth > 0)
-		filter->depth--;
+	if (is_ahead(window, "\\_")) {
+		str_putc(filter->out, '-');
+		window->n += 2;
+		return;
+	}
+	if (filter->instruction > 0 && is_ahead(window, "HYPERLINK"))
+		window->n += strlen("HYPER");
+	c = look(window, 0);
+	if (c == '{' || c == '}')
+		filter_group(filter, c);
 	str_putc(filter->out, c);
 	window->n++;
 	if (c == '\\' && window->n < window->n_in)
