@@ -219,6 +219,8 @@ subtest 'with programs of others' => sub {
         or diag extract($rtf)->{text};
     my @links = map { "{\\field{\\*\\fldinst$_->[0]}{\\fldrslt$_->[1]}}" } ['{HYPERLINK "http://a.b/"}', ' one'], [' HYPERLINK "x"', '{\ul two}'], [' { HYPERLINK "x" }', ' {three}'];
     is extract("{\\rtf1\\ansi Links @links: the HYPERLINK\\_test{ HYPERLINK}.\\par}")->{text}, "Links one two three: the HYPERLINK-test HYPERLINK.\n", 'the text of links';
+    my $joined = q({\rtf1\ansi Noted.{\footnote\pard\plain A note.} More{\super\chftn{\*\footnote\chftn\pard Another.}}.\par A\nestcell B\nestcell{\*\nesttableprops\trowd\nestrow}{\nonesttables\par}C\par});
+    is extract($joined)->{text}, "Noted. A note. More Another..\nA\nB\n\nC\n", 'footnotes, and cells in cells';
     like extract(undef, { file => 't/data/letters.png' })->{text}, qr/Exedra reads text\s+in images, too: 4711/, 'an image';
     is_refused(extract($rtf, { env => { PATH => '/nonexistent' } }), 'file_tool_missing', 'no unrtf');
     is_refused(extract(png(50, 50), { env => { PATH => '/nonexistent' } }), 'file_tool_missing', 'no tesseract');

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * Rich Text, as HTML from unrtf, with four of its faults mended (0.21.10).
+ * Rich Text, as HTML from unrtf, with faults of it mended (0.21.10).
  * Before: where a character of Unicode is followed by its replacement and a word, \u8220?Quote, it drops the word with
  * the replacement.  An empty group in the replacement's place keeps it to that.  In the place of many a link's text it
  * writes "hyperlink": where the field has another name it does not.  A hyphen at which no line may break, \_, it drops.
+ * A footnote it joins to the word before, or drops it as well where \* says that it may; and cells in cells it joins.
  * After: a character beyond U+FFFF comes as two references, &#55357;&#56832;, one for each half of its UTF-16. */
 #include <ctype.h>
 #include <stdio.h>
@@ -124,6 +125,21 @@ static struct word read_word(struct window *window)
 	return word;
 }
 
+static bool replace_word(struct filter *filter, const struct word *word)
+{
+	struct window *window = &filter->window;
+	/* the second space is text */
+	const char *by = strcmp(word->name, "footnote") == 0   ? "\\footnote  "
+			 : strcmp(word->name, "nestcell") == 0 ? "\\line "
+							       : NULL;
+
+	if (by == NULL)
+		return false;
+	str_puts(filter->out, by);
+	window->n += word->len + (look(window, word->len) == ' ');
+	return true;
+}
+
 static void filter_word(struct filter *filter)
 {
 	struct window *window = &filter->window;
@@ -133,6 +149,8 @@ static void filter_word(struct filter *filter)
 
 	if (strcmp(word.name, "fldinst") == 0)
 		filter->instruction = filter->depth;
+	if (replace_word(filter, &word))
+		return;
 	if (!word.numbered || !(is_u || is_uc || is_bin)) {
 		str_add(filter->out, window->in + window->n, word.len);
 		window->n += word.len;
@@ -181,6 +199,10 @@ static void filter_next(struct filter *filter)
 	}
 	if (is_ahead(window, "\\_")) {
 		str_putc(filter->out, '-');
+		window->n += 2;
+		return;
+	}
+	if (is_ahead(window, "\\*\\footnote")) {
 		window->n += 2;
 		return;
 	}
