@@ -75,6 +75,8 @@ subtest 'docx' => sub {
     is_text(extract($file), "The heading\n\nTäxt & more\n\n- one\n- two\n\nA1\tB1\nb1\n\tB2\n\nnew tab\nline!\n\nA footnote.\n",
         { kind => 'application/vnd.openxmlformats-officedocument.wordprocessingml.document', title => 'The heading', author => 'Jürgen',
             published => '2026-01-02T03:04:05Z' }, 'a document');
+    my $odd = $file =~ s{word/document\.xml}{word\\Document.XML}gr =~ s{_rels/}{_RELS\\}gr;
+    is extract($odd)->{text}, extract($file)->{text}, 'members with names in capitals, parted as Windows does it';
     is extract(docx(docx_paragraphs('x'), 'dc:title' => 'Named', 'dc:description' => "of\ntwo lines"))->{head}{title}, 'Named', 'its title';
 };
 

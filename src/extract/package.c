@@ -60,9 +60,35 @@ void package_open(void)
 	refuse_duplicates((size_t)n);
 }
 
+static char common(char c)
+{
+	return c == '\\' ? '/' : c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool is_alike(const char *a, const char *b)
+{
+	while (*a != '\0' && common(*a) == common(*b)) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+/* Names of Office's members are the same in capitals, and some programs part them as Windows does.  -1: there is none.
+ */
+static zip_int64_t locate(const char *name)
+{
+	zip_int64_t at = zip_name_locate(package.zip, name, 0), n = zip_get_num_entries(package.zip, 0);
+
+	for (zip_int64_t i = 0; at < 0 && i < n; i++)
+		if (is_alike(name, zip_get_name(package.zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW)))
+			at = i;
+	return at;
+}
+
 bool package_has(const char *name)
 {
-	return zip_name_locate(package.zip, name, 0) >= 0;
+	return locate(name) >= 0;
 }
 
 struct member {
@@ -95,9 +121,10 @@ static void close_member(void *at)
 struct feed *package_member(struct arena *arena, const char *name)
 {
 	struct member *member;
+	zip_int64_t at = locate(name);
 	zip_stat_t st;
 
-	if (zip_stat(package.zip, name, 0, &st) != 0)
+	if (at < 0 || zip_stat_index(package.zip, (zip_uint64_t)at, 0, &st) != 0)
 		return NULL;
 	if ((st.valid & ZIP_STAT_ENCRYPTION_METHOD) && st.encryption_method != ZIP_EM_NONE)
 		refuse(FILE_ENCRYPTED, "The archive needs a password.");
