@@ -245,6 +245,10 @@ subtest 'the content counts, not the name' => sub {
     is extract(docx(docx_paragraphs('x')), qw(--name a.xlsx))->{text}, "x\n", 'a document called .xlsx';
     is extract("no tags\n", qw(--name a.xml))->{head}{kind}, 'text/plain', 'a text called .xml';
     is extract(docx(docx_paragraphs('x')), '--name', '.docx' . 'x' x 10_000 . '../../\\')->{text}, "x\n", 'an odd name';
+    my $svg = '<svg xmlns="http://www.w3.org/2000/svg"><text>in a picture</text></svg>';
+    is_text(extract("$_$svg", qw(--name a.svg)), "in a picture\n", { kind => 'text/xml' }, 'a drawing') for '', '<?xml version="1.0"?>';
+    is extract("P1 - it is down\n", qw(--name a.txt))->{head}{kind}, 'text/plain', 'a text that begins like a picture in numbers';
+    is refused("P1\n# a picture\n2 2\n0 1 1 0\n", qw(--name a.txt)), 'file_unknown_kind', 'such a picture';
     my @unknown = (['a program', slurp($^X)], ['noise', join '', map { chr(($_ * 7919 + ($_ >> 3) * 31) % 256) } 1 .. 5000], ['an archive', zip_archive('a.txt' => 'x')],
         ['old Office', "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1" . "\0" x 600], ['for a printer', "%!PS-Adobe-3.0\nshowpage\n"], ['packed', "\x1F\x8B\x08" . "\0" x 50]);
     is refused($_->[1], qw(--name a.txt)), 'file_unknown_kind', $_->[0] for @unknown;

@@ -180,7 +180,7 @@ static const struct kind *find_kind(magic_t magic, const char *mime, const char 
 	if (!open)
 		return kind;
 	if (looks_text(head, len))
-		return looks_readable(mime) ? text_kind(mime, head, len) : NULL;
+		return looks_readable(mime, head, len) ? text_kind(mime, head, len) : NULL;
 	return looks_pdf(head, len) ? by_mime("application/pdf") : NULL;
 }
 

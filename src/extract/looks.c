@@ -132,8 +132,22 @@ bool looks_text(const char *head, size_t len)
 	return controls < (strcmp(charset.name, "UTF-8") == 0 ? len / 10 + 1 : len / 50 + 1);
 }
 
-bool looks_readable(const char *mime)
+/* libmagic takes any text that begins with "P1 " for a picture, written as numbers. */
+static bool looks_numbers(const char *head, size_t len)
 {
+	size_t i = 2;
+
+	while (i < len && isspace((unsigned char)head[i]))
+		i++;
+	return i < len && (isdigit((unsigned char)head[i]) || head[i] == '#');
+}
+
+bool looks_readable(const char *mime, const char *head, size_t len)
+{
+	if (strcmp(mime, "image/svg+xml") == 0)
+		return true;
+	if (strncmp(mime, "image/x-portable-", 17) == 0)
+		return !looks_numbers(head, len);
 	return strncmp(mime, "image/", 6) != 0 && strncmp(mime, "audio/", 6) != 0 && strncmp(mime, "video/", 6) != 0 &&
 	       strncmp(mime, "font/", 5) != 0 && strncmp(mime, "application/pgp", 15) != 0 &&
 	       strcmp(mime, "application/postscript") != 0;

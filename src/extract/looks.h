@@ -22,7 +22,7 @@ bool looks_mbox(const char *head, size_t len);
 /* Characters, in whatever charset, and hardly anything else. */
 bool looks_text(const char *head, size_t len);
 /* Text of this MIME type is for people to read, more or less: not a program for a printer, nor what is encrypted. */
-bool looks_readable(const char *mime);
+bool looks_readable(const char *mime, const char *head, size_t len);
 /* The greatest size in pixels that a description by libmagic names; 0 = none. */
 uint64_t looks_pixels(const char *description);
 
