@@ -36,6 +36,8 @@ subtest 'charsets' => sub {
     is extract("\xFF\xFEa\0\x00\xD8b\0\x00\xDCc\0")->{text}, "a\x{FFFD}b\x{FFFD}c", 'lone surrogates';
     my $meta = "<html><meta http-equiv=Content-Type content='text/html; charset=iso-8859-15'><p>\xA4 5";
     is extract($meta)->{text}, "€ 5\n", 'as the page says';
+    is extract("<html><head><script>" . 'x = 1; ' x 2000 . "</script><meta charset=koi8-r><title>t</title></head><body>\xF0\xD2\xC9<meta charset=utf-7></body>")->{text},
+        "При\n", 'behind a script';
     is extract(qq{<?xml version="1.0" encoding="windows-1251"?><a>\xCF\xF0\xE8}. '</a>')->{text}, "При\n", 'as the XML says';
     is extract(qq{<?xml version="1.0"?><a>\xC3\xA4<b encoding="windows-1251"/></a>}, qw(--name a.xsl))->{text}, "ä\n", 'but not where it speaks of another file';
 };

@@ -111,12 +111,42 @@ static struct charset unmarked_utf16(const unsigned char *at, size_t len)
 	return named(odd > pairs / 100 ? "" : big ? "UTF-16BE" : "UTF-16LE");
 }
 
-/* What <meta charset=...>, <meta ... content="text/html; charset=..."> or <?xml ... encoding="..."?> say.  In the first
- * bytes only, as HTML's standard has it. */
+/* What <?xml ... encoding="..."?> says. */
+static void declared_in_xml(const char *text, char label[CHARSET_NAME_BYTES])
+{
+	const char *end = strstr(text, "?>"), *name = strstr(text, "encoding");
+
+	if (name != NULL && (end == NULL || name < end))
+		sscanf(name, "encoding%*[ \t\r\n=]%*[\"']%47[^\"'> ]", label);
+}
+
+/* What <meta charset=...> or <meta ... content="text/html; charset=..."> say.  Many a head has it behind long scripts:
+ * browsers begin anew there. */
+static void declared_in_meta(const char *text, char label[CHARSET_NAME_BYTES])
+{
+	const char *body = strcasestr(text, "<body"), *at, *end;
+
+	for (at = text; label[0] == '\0' && (at = strcasestr(at, "<meta")) != NULL && (body == NULL || at < body);
+		at = end) {
+		char tag[1024];
+		const char *name;
+
+		end = strchr(at, '>');
+		if (end == NULL)
+			return;
+		snprintf(tag, sizeof(tag), "%.*s", (int)(end - at), at);
+		name = strcasestr(tag, "charset");
+		if (name != NULL)
+			sscanf(name + strlen("charset"), "%*[ \t\r\n=\"']%47[^\"'>; /\r\n]", label);
+	}
+}
+
 static struct charset declared_inside(const char *head, size_t len)
 {
-	char text[4096], label[CHARSET_NAME_BYTES] = "";
+	static char text[CHARSET_HEAD_BYTES + 1];
+	char label[CHARSET_NAME_BYTES] = "";
 	const char *at;
+	bool xml;
 
 	len = len < sizeof(text) - 1 ? len : sizeof(text) - 1;
 	memcpy(text, head, len);
@@ -125,18 +155,12 @@ static struct charset declared_inside(const char *head, size_t len)
 		if (text[i] == '\0')
 			text[i] = ' ';
 	at = text + strspn(text, " \t\r\n");
-	if (strncmp(at, "<?xml", 5) == 0) {
-		const char *end = strstr(at, "?>"), *name = strstr(at, "encoding");
-
-		if (name != NULL && (end == NULL || name < end))
-			sscanf(name, "encoding%*[ \t\r\n=]%*[\"']%47[^\"'> ]", label);
+	xml = strncmp(at, "<?xml", 5) == 0;
+	if (xml) {
+		text[len < 4096 ? len : 4096] = '\0';
+		declared_in_xml(at, label);
 	}
-	for (at = text; label[0] == '\0' && (at = strcasestr(at, "<meta")) != NULL; at++) {
-		const char *end = strchr(at, '>'), *name = strcasestr(at, "charset");
-
-		if (name != NULL && end != NULL && name < end)
-			sscanf(name + strlen("charset"), "%*[ \t\r\n=\"']%47[^\"'>; /\r\n]", label);
-	}
+	declared_in_meta(text, label);
 	return declared_charset(label);
 }
 
