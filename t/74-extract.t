@@ -77,6 +77,9 @@ subtest 'docx' => sub {
     is_text(extract($file), "The heading\n\nTäxt & more\n\n- one\n- two\n\nA1\tB1\nb1\n\tB2\n\nnew tab\nline!\n\nA footnote.\n",
         { kind => 'application/vnd.openxmlformats-officedocument.wordprocessingml.document', title => 'The heading', author => 'Jürgen',
             published => '2026-01-02T03:04:05Z' }, 'a document');
+    my $ruby = '<w:p><w:pPr><w:pStyle w:val="Heading1"/><w:pPrChange><w:pPr><w:pStyle w:val="Normal"/><w:numPr/></w:pPr></w:pPrChange></w:pPr>'
+        . '<w:r><w:ruby><w:rubyPr/><w:rt><w:r><w:t>とうきょう</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>東京</w:t></w:r></w:rubyBase></w:ruby></w:r></w:p>';
+    is_text(extract(docx($ruby)), "東京\n", { title => '東京' }, 'a word without its reading, and a heading that was none');
     my $odd = $file =~ s{word/document\.xml}{word\\Document.XML}gr =~ s{_rels/}{_RELS\\}gr;
     is extract($odd)->{text}, extract($file)->{text}, 'members with names in capitals, parted as Windows does it';
     is extract(docx(docx_paragraphs('x'), 'dc:title' => 'Named', 'dc:description' => "of\ntwo lines"))->{head}{title}, 'Named', 'its title';

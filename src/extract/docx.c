@@ -72,8 +72,9 @@ static void begin_content(struct reading *reading, const char *name)
 
 static void begin(void *context, const struct element *element)
 {
-	/* Fallback says again, for old programs, what Choice has said */
-	static const char *const skipped[] = {"del", "moveFrom", "Fallback", "instrText", "delText", "rPr", NULL};
+	/* Fallback says again, for old programs, what Choice has said; rt how an eastern Asian word is pronounced */
+	static const char *const skipped[] = {
+		"del", "moveFrom", "Fallback", "instrText", "delText", "rPr", "pPrChange", "rt", NULL};
 	struct reading *reading = context;
 
 	if (is_one_of(element->name, skipped))
