@@ -252,6 +252,8 @@ subtest 'the content counts, not the name' => sub {
     is extract(docx(docx_paragraphs('x')), '--name', '.docx' . 'x' x 10_000 . '../../\\')->{text}, "x\n", 'an odd name';
     my $svg = '<svg xmlns="http://www.w3.org/2000/svg"><text>in a picture</text></svg>';
     is_text(extract("$_$svg", qw(--name a.svg)), "in a picture\n", { kind => 'text/xml' }, 'a drawing') for '', '<?xml version="1.0"?>';
+    is extract("A file that begins with `%PDF-1.7` is a PDF.\n", qw(--name a.md))->{head}{kind}, 'text/markdown', 'a text about PDFs';
+    is extract("junk%PDF" . substr(pdf_pages([[[60, 700, "x\1\2\3\4"]]]), 4) . "\1" x 200)->{head}{kind}, 'application/pdf', 'junk in its first line';
     is extract("P1 - it is down\n", qw(--name a.txt))->{head}{kind}, 'text/plain', 'a text that begins like a picture in numbers';
     is refused("P1\n# a picture\n2 2\n0 1 1 0\n", qw(--name a.txt)), 'file_unknown_kind', 'such a picture';
     my @unknown = (['a program', slurp($^X)], ['noise', join '', map { chr(($_ * 7919 + ($_ >> 3) * 31) % 256) } 1 .. 5000], ['an archive', zip_archive('a.txt' => 'x')],

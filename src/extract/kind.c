@@ -171,7 +171,7 @@ static _Noreturn void refuse_compound(magic_t magic)
 static const struct kind *find_kind(magic_t magic, const char *mime, const char *head, size_t len)
 {
 	const struct kind *kind = by_mime(mime);
-	bool open = kind == NULL || kind->text || is_mail(kind);
+	bool open = kind == NULL || kind->text || is_mail(kind) || (kind->read == pdf_read && looks_of_pdf(head, len));
 
 	if (looks_zip(head, len))
 		return by_mime(archive_mime());

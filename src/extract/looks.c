@@ -30,6 +30,17 @@ bool looks_pdf(const char *head, size_t len)
 	return memmem(head, len < 1024 ? len : 1024, "%PDF-", 5) != NULL;
 }
 
+bool looks_of_pdf(const char *head, size_t len)
+{
+	const char *at = memmem(head, len < 1024 ? len : 1024, "%PDF-", 5);
+
+	if (at == NULL)
+		return false;
+	while (at > head && at[-1] == ' ')
+		at--;
+	return at > head && at[-1] > ' ' && at[-1] < 0x7F;
+}
+
 /* "From me@example.org Mon May  6 07:08:09 2024", then "Name: value". */
 bool looks_mbox(const char *head, size_t len)
 {

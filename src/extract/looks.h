@@ -12,6 +12,8 @@ bool looks_zip(const char *head, size_t len);
 bool looks_compound(const char *head, size_t len);
 /* The mark of a PDF stands within the first 1,024 bytes, where every reader accepts it. */
 bool looks_pdf(const char *head, size_t len);
+/* If it is text, it is one about PDFs: words stand before the mark in its line. */
+bool looks_of_pdf(const char *head, size_t len);
 /* Begins as an HTML page does, or as XML whose root is one. */
 bool looks_html(const char *head, size_t len);
 /* Begins with an XML declaration; with a tag. */
