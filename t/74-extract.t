@@ -101,9 +101,9 @@ subtest 'xlsx' => sub {
     is_text(extract(xlsx([@sheets], @with)), "Sheet: Über\n${first}\nSheet: Last\n1000\n", { pages => 3 }, 'a workbook');
     is_deeply extract(xlsx([@sheets], @with), '--parts')->{parts},
         [{ part => 1, title => 'Über', text => $first }, { part => 2, title => 'Last', text => "1000\n" }], 'its sheets';
-    my $escaped = '<row><c t="s"><v>0</v></c><c t="str"><v>one_x000D_&#10;two_x0007_</v></c><c t="inlineStr"><is><t>_x005F_x000D_ _xZZZZ_ a_x00e4__xD83D_</t></is></c></row>';
+    my $escaped = '<row><c t="s"><v>0</v></c><c t="str"><v>one_x000D_&#10;two_x0007_</v></c><c t="inlineStr"><is><t>_x005F_x000D_ _xZZZZ_ a_x00e4__xD83D__x0000_</t></is></c></row>';
     is extract(xlsx(['S' => $escaped], strings => ['a_x000D__x000D_b'], formats => ['General']))->{text},
-        qq{Sheet: S\n"a\n\nb","one\ntwo",_x000D_ _xZZZZ_ aä\x{FFFD}\n}, 'characters that XML cannot hold';
+        qq{Sheet: S\n"a\n\nb","one\ntwo",_x000D_ _xZZZZ_ aä\x{FFFD}\x{FFFD}\n}, 'characters that XML cannot hold';
 };
 
 subtest 'OpenDocument' => sub {

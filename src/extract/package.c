@@ -80,9 +80,12 @@ static zip_int64_t locate(const char *name)
 {
 	zip_int64_t at = zip_name_locate(package.zip, name, 0), n = zip_get_num_entries(package.zip, 0);
 
-	for (zip_int64_t i = 0; at < 0 && i < n; i++)
-		if (is_alike(name, zip_get_name(package.zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW)))
+	for (zip_int64_t i = 0; at < 0 && i < n; i++) {
+		const char *other = zip_get_name(package.zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
+
+		if (other != NULL && is_alike(name, other))
 			at = i;
+	}
 	return at;
 }
 

@@ -248,7 +248,7 @@ static void put_text(struct sheet_reading *reading, const char *at, size_t len)
 		if (!is_escape(at + i, len - i, &code))
 			str_putc(reading->plain, at[i]);
 		else {
-			utf8_put(reading->plain, code >= 0xD800 && code < 0xE000 ? 0xFFFD : code);
+			utf8_put(reading->plain, code == 0 || (code >= 0xD800 && code < 0xE000) ? 0xFFFD : code);
 			i += 6;
 		}
 	grid_cell(reading->column, reading->plain->at, reading->plain->len);
