@@ -129,7 +129,10 @@ subtest 'reloads' => sub {
     my @during = grep { $_->{ended} >= $first_at && $_->{began} <= $end_at } @visits;
     cmp_ok scalar @during, '>', 50, @during . ' requests came meanwhile';
     is_deeply [map { told($_) } bad(@visits)], [], 'none of them was refused, lost or failed';
-    is_deeply [map { $_->{died} // $_->{status} } bad(@posts)], [], 'nor any of ' . @posts . ' on kept connections';
+    # FastCGI has no word for `no more on this connection`: one that nginx sends as a worker closes is lost (the manual says so)
+    my @lost = map { $_->{died} // $_->{status} } bad(@posts);
+    cmp_ok scalar @lost, '<=', 1, 'nor, but for one at most, any of ' . @posts . ' on kept connections';
+    is join(' ', grep { $_ ne 502 } @lost), '', '… which nginx itself tells';
     diag trouble() if bad(@visits, @posts);
 
     # on a connection that is kept a worker that goes is asked once more, and for as long as requests follow each other closely
