@@ -33,6 +33,13 @@ int clock_left_ms(int64_t deadline_ms)
 	return left > 86400000 ? 86400000 : (int)left;
 }
 
+bool clock_new_second(int64_t *last_s)
+{
+	int64_t now_s = clock_ms() / 1000;
+
+	return __atomic_exchange_n(last_s, now_s, __ATOMIC_RELAXED) != now_s;
+}
+
 void clock_pause_ms(int ms)
 {
 	const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};

@@ -169,11 +169,10 @@ static bool take_lead(void)
 /* Out of descriptors or of memory: others may give some back soon.  A line a second tells it. */
 static void wait_for_room(void)
 {
-	static time_t told;
+	static int64_t told_s = -1;
 	int error = errno;
-	time_t now = time(NULL);
 
-	if (__atomic_exchange_n(&told, now, __ATOMIC_RELAXED) != now)
+	if (clock_new_second(&told_s))
 		log_event(LOG_ERROR, NULL, "accept", "error=\"%s\"", strerror(error));
 	clock_pause_ms(10);
 }

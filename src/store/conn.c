@@ -59,12 +59,12 @@ PGresult *conn_result(struct conn *conn, int64_t deadline_ms, bool *late)
 
 /* While the database is away each request tries, and a chat that has ended several times a second: a line a second
  * tells it. */
-static bool told_already(void)
+static void tell_refused(struct task *task, const struct conn *conn)
 {
 	static int64_t told_s = -1;
-	int64_t now_s = clock_ms() / 1000;
 
-	return __atomic_exchange_n(&told_s, now_s, __ATOMIC_RELAXED) == now_s;
+	if (clock_new_second(&told_s))
+		log_event(LOG_ERROR, task, "database_connect", "error=\"%s\"", PQerrorMessage(conn->pg));
 }
 
 static void quiet(void *arg, const PGresult *notice)
@@ -135,8 +135,7 @@ struct conn *conn_open(struct task *task, const struct config *config, int64_t d
 	}
 	conn->pg = PQconnectdbParams(keywords, values, 1);
 	if (PQstatus(conn->pg) != CONNECTION_OK) {
-		if (!told_already())
-			log_event(LOG_ERROR, task, "database_connect", "error=\"%s\"", PQerrorMessage(conn->pg));
+		tell_refused(task, conn);
 		conn_free(conn);
 		return NULL;
 	}
