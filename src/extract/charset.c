@@ -146,7 +146,6 @@ static struct charset declared_inside(const char *head, size_t len)
 	static char text[CHARSET_HEAD_BYTES + 1];
 	char label[CHARSET_NAME_BYTES] = "";
 	const char *at;
-	bool xml;
 
 	len = len < sizeof(text) - 1 ? len : sizeof(text) - 1;
 	memcpy(text, head, len);
@@ -155,8 +154,7 @@ static struct charset declared_inside(const char *head, size_t len)
 		if (text[i] == '\0')
 			text[i] = ' ';
 	at = text + strspn(text, " \t\r\n");
-	xml = strncmp(at, "<?xml", 5) == 0;
-	if (xml) {
+	if (strncmp(at, "<?xml", 5) == 0) {
 		text[len < 4096 ? len : 4096] = '\0';
 		declared_in_xml(at, label);
 	}
